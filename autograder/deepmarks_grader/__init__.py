@@ -1,0 +1,1 @@
+"""Deepmarks for instructors: authoring, isolation, grading and proof."""

@@ -1,0 +1,56 @@
+"""The requirement files of both zips, pinned by the repository's constraints.txt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepmarks_grader.authoring.wheels import read_project
+
+STUDENT_PACKAGES = (
+    "torch torchvision numpy matplotlib scikit-learn pytest otter-grader jupyterlab ipykernel rich typer"
+).split()
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;#]+)")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class PinError(ValueError):
+    """constraints.txt is missing or lacks a package."""
+
+
+def read_pins(repo: Path) -> dict[str, str]:
+    """Normalised package name -> version, from constraints.txt; local parts such as `+cpu` are left out."""
+    file = repo / "constraints.txt"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PinError(f"{file} cannot be read; it holds the tested versions that the zips pin") from error
+    matches = [_PIN.match(line.strip()) for line in text.splitlines()]
+    return {_normal(match.group(1)): match.group(2).partition("+")[0] for match in matches if match}
+
+
+def student_requirements(repo: Path, wheel: str) -> str:
+    """requirements.txt of the student zip: the wheel beside it, and what it needs at tested versions."""
+    lines = ["# Run in this folder:  pip install -r requirements.txt", f"./{wheel}"]
+    return "\n".join([*lines, *_pinned(STUDENT_PACKAGES, read_pins(repo))]) + "\n"
+
+
+def grader_requirements(repo: Path) -> str:
+    """requirements.txt of the autograder zip: what both wheels need, at tested versions."""
+    project = read_project(repo)["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["grader"]]
+    matches = [_NAME.match(requirement) for requirement in wanted]
+    names = dict.fromkeys(match.group() for match in matches if match)
+    return "\n".join(_pinned(list(names), read_pins(repo))) + "\n"
+
+
+def _pinned(names: Sequence[str], pins: dict[str, str]) -> list[str]:
+    missing = [name for name in names if _normal(name) not in pins]
+    if missing:
+        raise PinError(f"constraints.txt pins no version of {', '.join(missing)}")
+    return [f"{name}=={pins[_normal(name)]}" for name in names]
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

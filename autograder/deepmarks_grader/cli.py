@@ -1,0 +1,164 @@
+"""The instructor's command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deepmarks_grader.grading.grade import Grade
+
+app = typer.Typer(
+    name="deepmarks-grader",
+    help="Build, grade and prove Deepmarks assignments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+Slugs = Annotated[list[str] | None, typer.Argument(help="Assignments; all of them if none is named.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, for programs.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+
+
+def main() -> None:
+    """Run the command line; errors that the user can mend end with a sentence and exit code 2."""
+    from deepmarks_grader.authoring import AuthoringError
+    from deepmarks_grader.errors import UserError
+
+    try:
+        app()
+    except (UserError, AuthoringError) as error:
+        errors.print(f"[red]error:[/red] {error}", highlight=False)
+        raise SystemExit(2) from None
+
+
+@app.command()
+def build(
+    slugs: Slugs = None,
+    out: Annotated[Path, typer.Option(help="Where the zips go.")] = Path("dist"),
+    check: Annotated[bool, typer.Option("--check", help="Only say whether assignments/ is up to date.")] = False,
+) -> None:
+    """Make the student zip and the autograder zip of each assignment, and refresh assignments/."""
+    from deepmarks_grader.authoring import build as build_zips
+    from deepmarks_grader.authoring import check_stale, find_repo, slugs_of
+
+    repo = find_repo()
+    chosen = slugs or slugs_of(repo)
+    if check:
+        stale = check_stale(chosen, repo)
+        for path in stale:
+            errors.print(f"stale: {path}", highlight=False)
+        if stale:
+            errors.print("Run `deepmarks-grader build` and commit the result.", highlight=False)
+            raise typer.Exit(1)
+        return
+    for built in build_zips(chosen, out, repo):
+        console.print(f"{built.slug}: {built.student_zip} and {built.autograder_zip}", highlight=False)
+
+
+@app.command()
+def grade(
+    slug: Annotated[str, typer.Argument(help="The assignment.")],
+    submissions: Annotated[list[Path], typer.Argument(help="Notebooks, scripts or zips.")],
+    out: Annotated[Path, typer.Option(help="Where the results go, one folder a submission.")],
+    as_json: Json = False,
+    device: Device = "cpu",
+) -> None:
+    """Grade submissions and write DIR/<submission>/results.json for each."""
+    from deepmarks_grader.bundle import bundle_from_repo
+    from deepmarks_grader.authoring import find_repo
+    from deepmarks_grader.grading.many import grade_paths
+
+    bundle = bundle_from_repo(slug, find_repo())
+    grades = []
+    for result in grade_paths(bundle, submissions, out, device):
+        grades.append(result)
+        if as_json:
+            typer.echo(json.dumps(result.summary()))
+    if not as_json:
+        console.print(grades_table(grades))
+
+
+@app.command()
+def prove(
+    slugs: Slugs = None,
+    as_json: Json = False,
+    device: Device = "cpu",
+    only: Annotated[list[str] | None, typer.Option(help="Only cases whose name contains this.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what each mutant is told.")] = False,
+) -> None:
+    """Show that right answers win and known wrong ones lose; exit code 1 on any shortfall."""
+    from deepmarks_grader.authoring import find_repo, slugs_of
+    from deepmarks_grader.bundle import bundle_from_repo
+    from deepmarks_grader.proof import CaseResult
+    from deepmarks_grader.proof import prove as prove_checks
+
+    def heard(result: CaseResult) -> None:
+        if as_json or not (verbose or result.shortfalls or result.said is False):
+            return
+        mark = "[red]SHORTFALL[/red]" if result.shortfalls else "[yellow]not named[/yellow]" if result.said is False else "ok"
+        console.print(f"{mark} {result.case.kind} {result.case.name}", highlight=False)
+        for text in (*result.shortfalls, *(f'said: "{sentence}"' for sentence in result.heard)):
+            console.print(f"    {text}", highlight=False, markup=False)
+
+    repo = find_repo()
+    failed = False
+    for slug in slugs or slugs_of(repo):
+        folder = repo / "autograder" / "checks" / slug
+        report = prove_checks(bundle_from_repo(slug, repo), folder, device=device, only=only, report=heard)
+        summary = report.summary()
+        failed = failed or bool(report.shortfalls)
+        if as_json:
+            typer.echo(json.dumps(summary))
+            continue
+        console.print(
+            f"{slug}: mutants killed {summary['killed']} / {summary['mutants']}, mistake named {summary['named']} / "
+            f"{summary['mutants']}, accepted variants {summary['accepted']}, shortfalls {len(report.shortfalls)}; "
+            f"reference: {summary['reference_seconds']} s, {summary['reference_cpu_seconds']} s of processor time, "
+            f"{summary['reference_peak_mb']} MiB",
+            highlight=False,
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("gradescope-run")
+def gradescope_run(
+    autograder_zip: Annotated[Path, typer.Argument(metavar="ZIP", help="The autograder zip.")],
+    submission: Annotated[Path, typer.Argument(help="A notebook, script or zip.")],
+    out: Annotated[Path, typer.Option(help="Where results.json goes.")],
+    setup: Annotated[bool, typer.Option("--setup", help="Run the zip's setup.sh too (minutes).")] = False,
+) -> None:
+    """Run the zip's own run_autograder in Gradescope's layout."""
+    from deepmarks_grader.gradescope_run import run_like_gradescope
+
+    path = run_like_gradescope(autograder_zip, submission, out, setup=setup)
+    console.print(f"wrote {path}", highlight=False)
+
+
+def grades_table(grades: list[Grade]) -> Table:
+    """A table of grades: a row a submission, a column a question."""
+    table = Table(show_lines=False)
+    table.add_column("submission", overflow="fold")
+    names = list(dict.fromkeys(q.name for grade in grades for q in grade.questions))
+    for name in ["score", *names]:
+        table.add_column(name, justify="right")
+    table.add_column("cause", overflow="fold")
+    signs = {"passed": "", "failed": " ✗", "not attempted": " –", "broken": " !"}
+    for grade in grades:
+        by_name = {q.name: q for q in grade.questions}
+        cells = [
+            f"{by_name[name].score:g}/{by_name[name].max_score:g}{signs[str(by_name[name].outcome)]}"
+            if name in by_name
+            else ""
+            for name in names
+        ]
+        table.add_row(grade.submission, f"{grade.score:g}/{grade.max_score:g}", *cells, grade.cause or "")
+    return table

@@ -1,0 +1,240 @@
+"""Grades submissions of one assignment: the only place where checks, reference and submission meet."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import TracebackType
+from typing import Any
+
+from deepmarks import devices, seeding
+from deepmarks.checks.errors import Broken, CheckError
+from deepmarks.checks.local import LocalChannel
+from deepmarks.checks.outcomes import Cause, Outcome, QuestionRecord
+from deepmarks.checks.plugin import CheckSession
+from deepmarks.checks.policy import OperatorPolicy, source_violation
+from deepmarks.checks.run import group_by_question, run_checks
+from deepmarks.checks.student import Reference, Student
+from deepmarks.checks.workspace import Workspace
+from deepmarks.submission import Submission, compile_unit, definitions, read_submission
+from deepmarks_grader.bundle import Bundle, course_secret
+from deepmarks_grader.isolation.channel import WorkerChannel
+from deepmarks_grader.isolation.supervisor import Zygote, ZygoteError
+
+_WARMABLE = (
+    "numpy torch torch.nn.functional torchvision sklearn.datasets matplotlib.pyplot scipy.special PIL.Image"
+).split()
+"""Modules that the zygote may import for a submission which names them: none runs code of the submission."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What grading one submission came to."""
+
+    submission: str
+    """The submission's file name."""
+    slug: str
+    questions: tuple[QuestionRecord, ...]
+    cause: str | None = None
+    """Why nothing or not everything could be graded, in plain words; None where all went well."""
+    notices: tuple[str, ...] = ()
+    """What the student should know about how the submission was read and executed."""
+    seconds: float = 0.0
+    """Wall-clock seconds from the submission's bytes to the last check."""
+    check_seconds: float = 0.0
+    """Seconds of these inside checks."""
+    peak_mb: float = 0.0
+    """Peak resident memory of the largest worker, in MiB."""
+    cpu_seconds: float = 0.0
+    """Processor seconds of the workers."""
+    withheld: str = ""
+    """Why staff must look before the score counts: the grader itself failed."""
+    isolation: str = ""
+    """One line on what guarded the grader."""
+
+    @property
+    def score(self) -> float:
+        """The points earned; 0 where the score is withheld."""
+        return 0.0 if self.withheld else round(sum(question.score for question in self.questions), 6)
+
+    @property
+    def max_score(self) -> float:
+        """The points that could be earned."""
+        return sum(question.max_score for question in self.questions)
+
+    def summary(self) -> dict[str, Any]:
+        """The JSON object that `grade --json` prints, and programs read."""
+        return {
+            "submission": self.submission,
+            "slug": self.slug,
+            "score": self.score,
+            "max_score": self.max_score,
+            "questions": {
+                q.name: {"score": q.score, "max_score": q.max_score, "outcome": str(q.outcome)}
+                for q in self.questions
+            },
+            "cause": self.cause,
+        }
+
+
+@dataclass
+class Grader:
+    """Grades any number of submissions of one assignment with one zygote. Use it as a context manager."""
+
+    bundle: Bundle
+    device: str = "cpu"
+    extra_warm: Sequence[str] = ()
+    _zygote: Zygote | None = field(default=None, init=False)
+
+    def __enter__(self) -> Grader:
+        self.device = devices.resolve(self.device)
+        self._zygote = Zygote(self._modules, cuda=self.device == "cuda")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
+
+    @property
+    def _modules(self) -> list[str]:
+        """What every worker of this assignment needs."""
+        needs_torch = not all("torch" in q.forbid for q in self.bundle.assignment.questions)
+        return ["numpy", *(["torch"] if needs_torch else []), *self.extra_warm]
+
+    @cached_property
+    def _probes(self) -> str:
+        path = self.bundle.probes
+        return path.read_text("utf-8") if path is not None and path.is_file() else ""
+
+    @cached_property
+    def _secret(self) -> bytes:
+        return course_secret(self.bundle)
+
+    @cached_property
+    def _reference_channel(self) -> LocalChannel:
+        """The reference solution, executed in this process."""
+        namespace: dict[str, Any] = {"__name__": "reference", "__builtins__": __builtins__}
+        solution = read_submission(self.bundle.solution.encode(), "solution.py")
+        for unit in solution.units:
+            exec(compile_unit(unit), namespace)
+        return LocalChannel(Workspace(namespace, self._probes, self.device))
+
+    def grade(self, submission: Submission, questions: Sequence[str] | None = None) -> Grade:
+        """The grade of `submission`; never raises for anything that a submission can do.
+
+        `questions` restricts the grading to some questions.
+        """
+        started = time.monotonic()
+        assignment = self.bundle.assignment
+        grade = Grade(submission.name, assignment.slug, (), submission.cause, submission.notices)
+        if self._zygote is None:
+            raise RuntimeError("a Grader grades only inside its with block")
+        try:
+            self._zygote.warm(_wanted_modules(submission, self._modules))
+            channel = WorkerChannel(self._zygote, submission, self._probes, assignment.limits, self.device)
+            try:
+                channel.load()
+                records = run_checks(self._folders, self._session(channel, submission, questions))
+            finally:
+                channel.close()
+        except (CheckError, ZygoteError, Broken) as error:
+            return replace(grade, questions=self._unchecked(questions), withheld=str(error), cause=_WITHHELD)
+        grade = replace(
+            grade,
+            questions=tuple(group_by_question(assignment, records, questions)),
+            notices=(*submission.notices, *channel.notices),
+            seconds=time.monotonic() - started,
+            check_seconds=sum(record.seconds for record in records),
+            peak_mb=max((end.peak_kb for end in channel.exits), default=0) / 1024,
+            cpu_seconds=sum(end.cpu_seconds for end in channel.exits),
+        )
+        internal = [r.staff for r in records if r.cause is Cause.INTERNAL]
+        if internal:
+            return replace(grade, withheld=internal[0], cause=_WITHHELD)
+        return replace(grade, cause=grade.cause or _cause(grade))
+
+    @property
+    def _folders(self) -> list[Any]:
+        return [folder for folder in (self.bundle.public, self.bundle.hidden) if folder is not None]
+
+    def _session(
+        self, channel: WorkerChannel, submission: Submission, questions: Sequence[str] | None
+    ) -> CheckSession:
+        assignment = self.bundle.assignment
+        sources = definitions(submission)
+        reference_channel = self._reference_channel
+
+        def student(question: str, seed: int) -> Student:
+            policy = OperatorPolicy(assignment.question(question).forbid)
+            return Student(channel, operators=policy, sources=sources, seed=seed)
+
+        def seed(check: str, hidden: bool) -> int:
+            if hidden:
+                return seeding.derive(submission.digest, check, secret=self._secret)
+            return seeding.derive("deepmarks", check)
+
+        return CheckSession(
+            student=student,
+            reference=lambda seed: Reference(reference_channel, seed=seed),
+            seed=seed,
+            device=self.device,
+            forbidden=self._violations(submission),
+            questions=questions,
+            take_output=channel.take_output,
+            begin=channel.begin,
+        )
+
+    def _violations(self, submission: Submission) -> Mapping[str, Broken]:
+        """The questions whose source uses something forbidden."""
+        source = "\n".join(unit.source for unit in submission.units if unit.error is None)
+        found = {}
+        for question in self.bundle.assignment.questions:
+            violation = source_violation(source, question.names, question.forbid)
+            if violation is not None:
+                found[question.name] = violation
+        return found
+
+    def _unchecked(self, questions: Sequence[str] | None) -> tuple[QuestionRecord, ...]:
+        """Questions without records, for a grade that is withheld."""
+        return tuple(group_by_question(self.bundle.assignment, (), questions))
+
+
+_WITHHELD = "The grader failed on its own account, so no score is given yet; staff have been told."
+
+
+def _cause(grade: Grade) -> str | None:
+    """The gravest thing that stopped some checks, in one sentence; None if nothing did."""
+    broken = [r for q in grade.questions for r in q.records if r.outcome is Outcome.BROKEN]
+    if broken:
+        return f"{broken[0].question}: {broken[0].sentence}"
+    left_out = [notice for notice in grade.notices if "left out" in notice or "syntax error" in notice]
+    return left_out[0] if left_out else None
+
+
+def _wanted_modules(submission: Submission, present: Sequence[str]) -> list[str]:
+    """Which of the modules that the zygote may import the submission names."""
+    named: set[str] = set()
+    for unit in submission.units:
+        if unit.error is not None:
+            continue
+        for node in ast.walk(ast.parse(unit.source)):
+            if isinstance(node, ast.Import):
+                named.update(item.name for item in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                named.add(node.module)
+                named.update(f"{node.module}.{item.name}" for item in node.names)
+    torch_allowed = "torch" in present
+    return [
+        module
+        for module in _WARMABLE
+        if any(name == module or name.startswith(module + ".") for name in named)
+        and (torch_allowed or not module.startswith("torch"))
+    ]
+
+

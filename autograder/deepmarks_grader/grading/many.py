@@ -1,0 +1,31 @@
+"""Grades several submissions, one after the other, with one zygote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from deepmarks.submission import read_path
+from deepmarks_grader.bundle import Bundle
+from deepmarks_grader.errors import UserError
+from deepmarks_grader.grading.grade import Grade, Grader
+from deepmarks_grader.grading.results import write_results
+
+
+def grade_paths(bundle: Bundle, paths: Sequence[Path], out: Path, device: str = "cpu") -> Iterator[Grade]:
+    """Grade the submissions at `paths`, write `out/<stem>/results.json` for each, and yield the grades.
+
+    Raises UserError before anything is graded if a path does not exist or two would write to one folder.
+    """
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise UserError(f"there is no submission at {', '.join(missing)}")
+    stems = [path.stem for path in paths]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise UserError(f"several submissions are called {', '.join(twice)}; rename them or grade them one by one")
+    with Grader(bundle, device) as grader:
+        for path in paths:
+            grade = grader.grade(read_path(path))
+            write_results(grade, out / path.stem)
+            yield grade

@@ -1,0 +1,282 @@
+"""The channel to a worker: one deadline a request, capped output, and a fresh worker after every death."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import selectors
+import signal
+import struct
+import time
+from dataclasses import asdict
+from typing import Any
+
+from deepmarks import wire
+from deepmarks.checks.errors import Broken, CheckError
+from deepmarks.checks.messages import Operation, Reply, ReplyError, Request, reply_from_data
+from deepmarks.checks.outcomes import Cause
+from deepmarks.manifest import Limits
+from deepmarks.submission import Submission, Unit
+from deepmarks_grader.isolation.supervisor import Worker, WorkerExit, Zygote
+
+_LENGTH = struct.Struct("<I")
+_DISTURBED = "Your code disturbed the grading channel, so its answer was thrown away."
+_MOST_RELOADS = 4
+"""Units that may kill or stall the worker before the rest of the submission is given up."""
+
+
+class Disturbed(Exception):  # noqa: N818
+    """The worker's bytes are not a reply."""
+
+
+class WorkerChannel:
+    """A submission in isolated workers, as a `Channel`.
+
+    The submission is executed unit by unit; a unit that stalls or kills the worker is left out the next time. Whatever
+    happens to a worker is the outcome of the request at hand; the next request gets a fresh one.
+    """
+
+    def __init__(
+        self, zygote: Zygote, submission: Submission, probes: str, limits: Limits, device: str = "cpu"
+    ) -> None:
+        self._zygote = zygote
+        self._submission = submission
+        self._probes = probes
+        self._limits = limits
+        self._device = device
+        self._worker: Worker | None = None
+        self._output = bytearray()
+        self._output_total = 0
+        self._skipped: set[int] = set()
+        self._slow: set[str] = set()
+        self._question = ""
+        self._question_used = 0.0
+        self._used = 0.0
+        self.notices: list[str] = []
+        """What happened while the submission was executed, in the student's words."""
+        self.exits: list[WorkerExit] = []
+        """How each worker ended."""
+
+    # ------------------------------------------------------------------ checks
+
+    def begin(self, question: str, check: str) -> None:
+        """Tell the channel which question the following requests belong to."""
+        if question != self._question:
+            self._question, self._question_used = question, 0.0
+
+    def take_output(self) -> str:
+        """What the worker printed since the last time, cut to the limit."""
+        self._drain()
+        text = bytes(self._output[: self._limits.output_kb << 10]).decode("utf-8", "replace")
+        if self._output_total > len(self._output):
+            text += "\n(more output was cut off)"
+        self._output.clear()
+        self._output_total = 0
+        return text
+
+    def request(self, request: Request) -> Reply:
+        """The worker's reply; `Broken` if a limit fires, the worker dies or its reply is no reply."""
+        self._ensure_worker()
+        seconds = min(
+            self._call_limit(request.name),
+            self._limits.question_seconds - self._question_used,
+            self._limits.total_seconds - self._used,
+        )
+        if seconds <= 0:
+            whole = self._used >= self._limits.total_seconds
+            what = "the whole submission" if whole else "this question"
+            raise Broken(Cause.TIMEOUT, f"The time for {what} was used up before this check.")
+        return self._exchange(request, seconds)
+
+    def close(self) -> None:
+        """End the worker, if there is one."""
+        if self._worker is not None:
+            self._drain()
+            worker, self._worker = self._worker, None
+            self.exits.append(self._zygote.end(worker))
+
+    def _call_limit(self, name: str) -> float:
+        # A function that did not finish once gets less time in the checks that follow.
+        return self._limits.call_seconds / (4 if name in self._slow else 1)
+
+    # ------------------------------------------------------------------- start
+
+    def load(self) -> None:
+        """Execute the submission now, so that its notices are known before the first check."""
+        self._ensure_worker()
+
+    def _ensure_worker(self) -> None:
+        if self._worker is not None:
+            return
+        for _ in range(_MOST_RELOADS):
+            if self._start():
+                return
+        self.notices.append("The rest of the submission was not executed.")
+        self._skipped.update(range(len(self._submission.units)))
+        self._start()
+
+    def _start(self) -> bool:
+        """Start a worker and execute every unit that is not known to kill it; False if one more does."""
+        self._worker = self._zygote.spawn(self._limits.memory_mb)
+        self._exchange_raw({"operation": "start", "probes": self._probes, "device": self._device}, 60.0)
+        for index, unit in enumerate(self._submission.units):
+            if index in self._skipped:
+                continue
+            if unit.error is not None:
+                self._skip(index, unit.error)
+                continue
+            try:
+                reply = self._exchange_raw(_unit_request(unit), self._unit_limit())
+            except Broken as broken:
+                self._skip(index, f"{unit.label}: {broken.sentence} It was left out.")
+                return False
+            if reply.failure is not None:
+                # Raising is harmless, and may depend on units before it: the unit stays.
+                text = f"{unit.label}: {reply.failure.type_name}: {reply.failure.message}"[:300]
+                if text not in self.notices:
+                    self.notices.append(text)
+        return True
+
+    def _skip(self, index: int, notice: str) -> None:
+        self._skipped.add(index)
+        self.notices.append(notice)
+
+    def _unit_limit(self) -> float:
+        return max(0.1, min(self._limits.cell_seconds, self._limits.total_seconds - self._used))
+
+    # --------------------------------------------------------------- exchanges
+
+    def _exchange(self, request: Request, seconds: float) -> Reply:
+        started = time.monotonic()
+        try:
+            return self._exchange_raw(request.to_data(), seconds)
+        except Broken as broken:
+            if broken.cause is Cause.TIMEOUT:
+                self._slow.add(request.name)
+            raise
+        finally:
+            self._question_used += time.monotonic() - started
+
+    def _exchange_raw(self, data: dict[str, Any], seconds: float) -> Reply:
+        """Send one request and read one reply before the deadline; on any trouble the worker is ended."""
+        assert self._worker is not None
+        started = time.monotonic()
+        identity = secrets.randbits(62)
+        try:
+            frame = wire.encode({"id": identity, **data})
+        except wire.NotDataError as error:
+            raise CheckError(str(error)) from error
+        try:
+            answer = self._transfer(self._worker, _LENGTH.pack(len(frame)) + frame, started + seconds)
+            decoded = wire.decode(answer, wire.WireLimits(frame=self._limits.reply_mb << 20))
+            if type(decoded) is not dict or decoded.get("id") != identity:
+                raise Disturbed
+            return reply_from_data(decoded.get("reply"))
+        except (wire.WireError, ReplyError, Disturbed) as error:
+            self.close()
+            raise Broken(Cause.PROTOCOL, _DISTURBED, str(error)) from error
+        except TimeoutError:
+            self.close()
+            raise Broken(Cause.TIMEOUT, f"Your code did not finish within {seconds:.3g} seconds.") from None
+        except ConnectionError:
+            raise self._died() from None
+        finally:
+            self._used += time.monotonic() - started
+
+    def _died(self) -> Broken:
+        """The outcome of a worker that hung up."""
+        self._drain()
+        assert self._worker is not None
+        status = self._zygote.exit_status(self._worker)
+        self.close()
+        return explain_exit(status.code)
+
+    def _transfer(self, worker: Worker, outgoing: bytes, deadline: float) -> bytes:
+        """Send `outgoing` and receive one whole frame, reading the worker's output all the while."""
+        unsent = memoryview(outgoing)
+        incoming = bytearray()
+        wanted: int | None = None
+        with selectors.DefaultSelector() as selector:
+            selector.register(worker.output, selectors.EVENT_READ)
+            selector.register(worker.channel, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            while True:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise TimeoutError
+                for key, events in selector.select(remaining):
+                    if key.fileobj == worker.output:
+                        if not self._read_output(worker):
+                            selector.unregister(worker.output)
+                        continue
+                    if events & selectors.EVENT_WRITE and unsent:
+                        unsent = unsent[worker.channel.send(unsent) :]
+                        if not unsent:
+                            selector.modify(worker.channel, selectors.EVENT_READ)
+                    if events & selectors.EVENT_READ:
+                        chunk = worker.channel.recv(1 << 20)
+                        if not chunk:
+                            raise ConnectionError
+                        incoming += chunk
+                        if unsent:
+                            raise Disturbed("a reply came before the request was sent")
+                if wanted is None and len(incoming) >= _LENGTH.size:
+                    (wanted,) = _LENGTH.unpack_from(incoming)
+                    if wanted > self._limits.reply_mb << 20:
+                        raise Disturbed("the reply is larger than allowed")
+                if wanted is not None and len(incoming) >= _LENGTH.size + wanted:
+                    if len(incoming) > _LENGTH.size + wanted:
+                        raise Disturbed("more came than one reply")
+                    return bytes(incoming[_LENGTH.size :])
+
+    # ------------------------------------------------------------------ output
+
+    def _read_output(self, worker: Worker) -> bool:
+        """Read what the worker printed, keep it up to the limit; False at its end."""
+        try:
+            chunk = os.read(worker.output, 1 << 16)
+        except BlockingIOError:
+            return True
+        room = (self._limits.output_kb << 10) - len(self._output)
+        if room > 0:
+            self._output += chunk[:room]
+        self._output_total += len(chunk)
+        return bool(chunk)
+
+    def _drain(self) -> None:
+        """Read what lies in the pipe now, but no more than a pipe holds: a worker may print for ever."""
+        if self._worker is None:
+            return
+        for _ in range(16):
+            before = self._output_total
+            if not self._read_output(self._worker) or self._output_total == before:
+                return
+
+
+def _unit_request(unit: Unit) -> dict[str, Any]:
+    return Request(Operation.RUN_UNIT, unit.label, options={"unit": asdict(unit)}).to_data()
+
+
+def explain_exit(code: int | None) -> Broken:
+    """The outcome of a process that ended with exit code or minus signal number `code`."""
+    if code is None:
+        return Broken(Cause.CRASH, "Your code closed the grading channel.")
+    if code >= 0:
+        return Broken(Cause.CRASH, "Your code ended the Python process (os._exit or the like).", f"exit code {code}")
+    if -code == signal.SIGKILL:
+        return Broken(Cause.MEMORY, "The process of your code was killed, most likely for using too much memory.")
+    reasons = {
+        signal.SIGBUS: "it ran out of shared memory (a DataLoader with large batches, perhaps)",
+        signal.SIGXCPU: "it used up its processor time",
+        signal.SIGXFSZ: "it wrote a file that is too large",
+        signal.SIGSYS: "it made a forbidden system call",
+        signal.SIGSEGV: "it accessed memory that is not its own (segmentation fault)",
+    }
+    try:
+        number = signal.Signals(-code)
+    except ValueError:
+        return Broken(Cause.CRASH, "The process of your code died.", f"signal {-code}")
+    reason = reasons.get(number, f"it received {number.name}")
+    cause = Cause.FORBIDDEN if number is signal.SIGSYS else Cause.CRASH
+    return Broken(cause, f"The process of your code died: {reason}.")
+
+

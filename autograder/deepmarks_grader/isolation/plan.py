@@ -1,0 +1,27 @@
+"""What a worker is told about how it must live."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """Everything a forked worker applies to itself before it sees any student code."""
+
+    scratch: str
+    """The only directory in which the worker may write; its working directory, HOME and TMPDIR."""
+    memory_mb: int
+    """Private memory of one process above the zygote's, in MiB."""
+    cuda: bool = False
+    """Whether the worker may see the GPUs that the zygote hides from itself."""
+
+    def to_json(self) -> str:
+        """The plan as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> WorkerPlan:
+        """The plan in `text`, which the grader wrote."""
+        return cls(**json.loads(text))

@@ -1,0 +1,36 @@
+"""The checks engine: what authors of checks write with, and what runs the checks."""
+
+from __future__ import annotations
+
+from deepmarks.checks.author import check_info, expect, question, student_raises
+from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
+from deepmarks.checks.numerics import numerical_vjp
+from deepmarks.checks.otter_case import otter_case
+from deepmarks.checks.outcomes import Cause, CheckRecord, Outcome, QuestionRecord
+from deepmarks.checks.student import ModuleRun, Reference, Student, Vjp
+from deepmarks.compare import Mismatch, assert_matches
+from deepmarks.wire import Opaque
+
+__all__ = [
+    "Broken",
+    "Cause",
+    "CheckError",
+    "CheckRecord",
+    "Mismatch",
+    "ModuleRun",
+    "NotAttempted",
+    "Opaque",
+    "Outcome",
+    "QuestionRecord",
+    "Reference",
+    "Student",
+    "StudentError",
+    "Vjp",
+    "assert_matches",
+    "check_info",
+    "expect",
+    "numerical_vjp",
+    "otter_case",
+    "question",
+    "student_raises",
+]

@@ -1,0 +1,68 @@
+"""What the author of a check writes with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from deepmarks.checks.errors import StudentError
+from deepmarks.compare import Mismatch
+
+_MARK = "__deepmarks__"
+_Check = TypeVar("_Check", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInfo:
+    """What `question` says of a check."""
+
+    question: str
+    points: float
+    device: str
+    title: str
+
+
+def question(name: str, *, points: float, device: str = "any") -> Callable[[_Check], _Check]:
+    """Make a test function a check of the question `name`, worth `points`.
+
+    The first line of the function's docstring is the name that students see. `device="cpu"` keeps a check off the GPU.
+    """
+
+    def mark(function: _Check) -> _Check:
+        title = (function.__doc__ or "").strip().split("\n")[0]
+        setattr(function, _MARK, CheckInfo(name, float(points), device, title))
+        return function
+
+    return mark
+
+
+def check_info(function: object) -> CheckInfo | None:
+    """What `question` said of `function`, or None."""
+    info = getattr(function, _MARK, None)
+    return info if isinstance(info, CheckInfo) else None
+
+
+def expect(
+    condition: object, sentence: str, *, detail: str = "", kind: str = "unmet-expectation", pointer: str = ""
+) -> None:
+    """Fail the check with `sentence` unless `condition` holds.
+
+    The sentence is shown for hidden checks too, so it must hold no values; `detail` is for those.
+    """
+    if not bool(condition):
+        raise Mismatch(sentence, kind=kind, detail=detail, pointer=pointer)
+
+
+@contextmanager
+def student_raises(expected: type[Exception], sentence: str, *, pointer: str = "") -> Iterator[None]:
+    """Fail the check with `sentence` unless the student's code raises `expected` inside the block."""
+    try:
+        yield
+    except StudentError as error:
+        if error.type_name != expected.__name__:
+            raise
+        return
+    raise Mismatch(sentence, kind="no-exception", detail=f"{expected.__name__} was expected", pointer=pointer)
+

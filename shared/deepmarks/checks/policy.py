@@ -1,0 +1,212 @@
+"""What a by-hand question forbids: looked for in the source, and in the operators that run.
+
+Neither is a boundary; together they catch what a student would really do, and say where.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from deepmarks.checks.errors import Broken
+from deepmarks.checks.outcomes import Cause
+from deepmarks.checks.watch import ANY_OPERATOR, AUTOGRAD
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """One policy group."""
+
+    what: str
+    """Completes "this question asks you to do it without ..."."""
+    names: tuple[str, ...]
+    """Dotted names, with everything below them."""
+    methods: tuple[str, ...] = ()
+    """Attributes of any object, as in `scores.softmax(-1)`."""
+    operators: tuple[str, ...] = ()
+    """Torch operators that show its use."""
+
+
+_F = "torch.nn.functional"
+GROUPS: Mapping[str, Forbidden] = {
+    "torch": Forbidden("torch", ("torch", "torchvision"), operators=(ANY_OPERATOR,)),
+    "sklearn": Forbidden("scikit-learn", ("sklearn",)),
+    "autograd": Forbidden(
+        "automatic differentiation",
+        ("autograd", "jax", "tensorflow", "torch.autograd", "torch.func"),
+        ("backward", "requires_grad_"),
+        (AUTOGRAD,),
+    ),
+    "softmax": Forbidden(
+        "torch's own softmax",
+        (
+            "torch.softmax", "torch.log_softmax", "torch._softmax", "torch._log_softmax", f"{_F}.softmax",
+            f"{_F}.log_softmax", f"{_F}.softmin", f"{_F}.gumbel_softmax", f"{_F}._softmax", "torch.nn.Softmax",
+            "torch.nn.Softmax2d", "torch.nn.Softmin", "torch.nn.LogSoftmax", "torch.special.softmax",
+            "torch.special.log_softmax", "torch.Tensor.softmax", "torch.Tensor.log_softmax", "torch.sparse.softmax",
+            "torch.nn.modules.activation.Softmax", "torch.nn.modules.activation.LogSoftmax",
+            "torch.nn.modules.activation.Softmax2d", "torch.nn.modules.activation.Softmin",
+            "torch.ops.aten._softmax", "torch.ops.aten.softmax", "scipy.special.softmax",
+            "scipy.special.log_softmax",
+        ),
+        ("softmax", "log_softmax"),
+        ("aten::_softmax", "aten::_log_softmax", "aten::_safe_softmax", "aten::_masked_softmax", "aten::softmax"),
+    ),
+    "attention": Forbidden(
+        "torch's own attention",
+        (
+            f"{_F}.scaled_dot_product_attention", f"{_F}.multi_head_attention_forward",
+            f"{_F}._scaled_dot_product_attention", "torch.nn.MultiheadAttention", "torch.nn.Transformer",
+            "torch.nn.TransformerEncoder", "torch.nn.TransformerEncoderLayer", "torch.nn.TransformerDecoder",
+            "torch.nn.TransformerDecoderLayer", "torch.nn.attention", "torch._native_multi_head_attention",
+            "torch.nn.modules.activation.MultiheadAttention", "torch.nn.modules.transformer",
+            "torch._scaled_dot_product_attention_math", "torch.ops.aten.scaled_dot_product_attention",
+        ),
+        (),
+        (
+            "aten::scaled_dot_product_attention", "aten::_scaled_dot_product_flash_attention_for_cpu",
+            "aten::_scaled_dot_product_attention_math", "aten::_scaled_dot_product_flash_attention",
+            "aten::_scaled_dot_product_efficient_attention", "aten::_scaled_dot_product_cudnn_attention",
+            "aten::_scaled_dot_product_fused_attention_overrideable", "aten::_native_multi_head_attention",
+            "aten::_transformer_encoder_layer_fwd", "aten::_triton_multi_head_attention",
+        ),
+    ),
+    "ctc": Forbidden(
+        "torch's own CTC loss",
+        (f"{_F}.ctc_loss", "torch.ctc_loss", "torch.nn.CTCLoss", "torch._ctc_loss", "torch._cudnn_ctc_loss",
+         "torch.nn.modules.loss.CTCLoss", "torch.ops.aten.ctc_loss"),
+        (),
+        ("aten::_ctc_loss", "aten::ctc_loss", "aten::_cudnn_ctc_loss", "aten::_use_cudnn_ctc_loss"),
+    ),
+}  # fmt: skip
+"""The policy groups that a question's `forbid` may name."""
+
+
+def _broken(what: str, detail: str = "") -> Broken:
+    return Broken(Cause.FORBIDDEN, f"This question asks you to do it without {what}.", detail)
+
+
+class OperatorPolicy:
+    """What may not run while a question's functions run."""
+
+    def __init__(self, groups: Sequence[str] = ()) -> None:
+        self._groups = [GROUPS[name] for name in groups]
+        self.watch: tuple[str, ...] = tuple(sorted({op for group in self._groups for op in group.operators}))
+
+    def check(self, seen: Iterable[str]) -> None:
+        """`Broken` if an operator in `seen` belongs to a group."""
+        for operator in seen:
+            for group in self._groups:
+                if operator in group.operators or ANY_OPERATOR in group.operators:
+                    raise _broken(group.what, f"{operator} ran while your function was called")
+
+    def check_classes(self, name: str, classes: Iterable[str]) -> None:
+        """`Broken` if the module `name` has a forbidden class among its bases or sub-modules."""
+        for cls in classes:
+            for group in self._groups:
+                if any(_below(cls, forbidden) for forbidden in group.names if forbidden != "torch"):
+                    raise _broken(group.what, f"{name} is or contains a {cls}")
+
+
+def source_violation(source: str, names: Sequence[str], groups: Sequence[str]) -> Broken | None:
+    """What of `groups` the functions `names`, and all that they use of the submission, call; None if nothing.
+
+    `source` is the whole submission as far as it parses.
+    """
+    if not groups:
+        return None
+    tree = ast.parse(source)
+    definitions = _definitions(tree)
+    aliases = {name: dotted for name, dotted in _aliases(tree).items() if name not in definitions}
+    forbidden = [GROUPS[name] for name in groups]
+    for name, node in _closure(names, definitions):
+        for found in ast.walk(node):
+            dotted = _dotted(found, {**aliases, **_aliases(node)})
+            for group in forbidden:
+                if dotted is not None and any(_below(dotted, item) for item in group.names):
+                    return _broken(group.what, f"{name} uses {dotted} (line {getattr(found, 'lineno', 0)})")
+                if _is_method(found, group.methods, aliases):
+                    return _broken(group.what, f"{name} uses .{found.attr} (line {found.lineno})")  # type: ignore[attr-defined]
+            if dotted in ("importlib.import_module", "__import__", "importlib.__import__"):
+                return _broken("importing modules by computed names", f"{name} uses {dotted}")
+    return None
+
+
+def _below(dotted: str, forbidden: str) -> bool:
+    return dotted == forbidden or dotted.startswith(forbidden + ".")
+
+
+def _definitions(tree: ast.Module) -> dict[str, list[ast.AST]]:
+    """Module-level definitions and assignments by name; of those in one block, all, else the last."""
+    found: dict[str, list[ast.AST]] = {}
+    for node in tree.body:
+        here: dict[str, list[ast.AST]] = {}
+        for inner in ast.walk(node) if isinstance(node, ast.If | ast.Try | ast.With | ast.For) else (node,):
+            for name in _bound(inner):
+                here.setdefault(name, []).append(inner)
+        found.update(here)
+    return found
+
+
+def _bound(node: ast.AST) -> list[str]:
+    """The names that a statement defines or assigns, attributes and items included (`a.b = ...` binds into `a`)."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        targets: list[ast.expr] = node.targets
+    elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+        targets = [node.target]
+    else:
+        return []
+    return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
+
+
+def _closure(names: Sequence[str], definitions: Mapping[str, list[ast.AST]]) -> list[tuple[str, ast.AST]]:
+    """The definitions of `names` and of every name of the submission that they mention."""
+    todo, done, result = list(names), set[str](), list[tuple[str, ast.AST]]()
+    while todo:
+        name = todo.pop()
+        if name in done:
+            continue
+        done.add(name)
+        for node in definitions.get(name, ()):
+            result.append((name, node))
+            todo.extend(leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name))
+    return result
+
+
+def _aliases(tree: ast.AST) -> dict[str, str]:
+    """What imported names stand for: `F` for `torch.nn.functional`."""
+    found: dict[str, str] = {"__import__": "__import__"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for item in node.names:
+                found[item.asname or item.name.split(".")[0]] = item.name if item.asname else item.name.split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for item in node.names:
+                found[item.asname or item.name] = f"{node.module}.{item.name}"
+    return found
+
+
+def _dotted(node: ast.AST, aliases: Mapping[str, str]) -> str | None:
+    """The dotted name that an expression stands for, imports resolved; None if it starts with no import."""
+    if isinstance(node, ast.Name):
+        return aliases.get(node.id)
+    if isinstance(node, ast.Attribute):
+        base = _dotted(node.value, aliases)
+        return None if base is None else f"{base}.{node.attr}"
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return f"{node.module}.{node.names[0].name}"
+    if isinstance(node, ast.Import):
+        return node.names[0].name
+    return None
+
+
+def _is_method(node: ast.AST, methods: Sequence[str], aliases: Mapping[str, str]) -> bool:
+    """Whether `node` is a forbidden method of some object: not of `self`, and not of an imported module."""
+    if not isinstance(node, ast.Attribute) or node.attr not in methods:
+        return False
+    if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+        return False
+    return _dotted(node.value, aliases) is None

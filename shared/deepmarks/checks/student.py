@@ -1,0 +1,275 @@
+"""The student's code (or the reference), as a check sees it: names to call with data, which give data back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
+from deepmarks.checks.messages import Channel, Failure, Operation, Reply, Request
+from deepmarks.checks.outcomes import Cause
+from deepmarks.checks.policy import OperatorPolicy
+from deepmarks.compare import Mismatch
+
+
+@dataclass(frozen=True, slots=True)
+class Vjp:
+    """A function's output and its vector-Jacobian products."""
+
+    output: Any
+    grads: tuple[Any, ...]
+    """One per differentiated input; zeros where the output does not depend on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRun:
+    """What came of building and running an nn.Module."""
+
+    output: Any
+    input_grads: tuple[Any, ...]
+    param_grads: dict[str, Any]
+    state: dict[str, Any]
+    bases: tuple[str, ...]
+    """Dotted names of the class and its bases, in method resolution order."""
+    submodules: dict[str, str]
+    """Dotted class names of the sub-modules by their names."""
+
+
+class Student:
+    """Access to a submission's names through a channel.
+
+    `student.NAME(*data)` calls a function. Arguments and results cross as data (see `deepmarks.wire`); what is no data
+    comes back as an `Opaque` handle that may be passed in again. Every method raises `NotAttempted` for a missing name
+    or NotImplementedError, `StudentError` if the code raises, `Broken` if a limit fires or something forbidden runs,
+    and `Mismatch` if the code changes its inputs.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        operators: OperatorPolicy | None = None,
+        sources: Mapping[str, str] | None = None,
+        seed: int = 0,
+        stand_in: Mapping[str, str] | None = None,
+    ) -> None:
+        self._channel = channel
+        self._operators = operators or OperatorPolicy()
+        self._sources = dict(sources or {})
+        self._seed = seed
+        self._stand_in = dict(stand_in or {})
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: self.call(name, *args, **kwargs)
+
+    def call(
+        self,
+        name: str,
+        *args: Any,
+        keep: Sequence[int] = (),
+        stand_in: Mapping[str, str] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The result of the student's `name(*args, **kwargs)`.
+
+        `keep` names parts of a tuple result that stay beside the student's code as handles; `stand_in` replaces names
+        of the submission by library functions (`{"softmax": "torch.softmax"}`) or probes during the call; `seed`
+        seeds every global generator first.
+        """
+        options = {"keep": tuple(keep)} if keep else {}
+        return self._ask(Operation.CALL, name, args, kwargs, options, stand_in, seed).value
+
+    def vjp(
+        self,
+        name: str,
+        *inputs: Any,
+        cotangent: Any,
+        wrt: Sequence[int] | None = None,
+        output: int | None = None,
+        stand_in: Mapping[str, str] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> Vjp:
+        """The student's `name(*inputs)` and the gradients of <result, cotangent> for the inputs in `wrt`.
+
+        Without `wrt`, every floating tensor is differentiated. `output` picks one part of a tuple result.
+        """
+        import torch
+
+        options = {"cotangent": cotangent, "wrt": None if wrt is None else list(wrt), "output": output}
+        value = self._ask(Operation.VJP, name, inputs, kwargs, options, stand_in, seed).value
+        out, grads = value
+        chosen = range(len(inputs)) if wrt is None else wrt
+        leaves = [inputs[i] for i in chosen if isinstance(inputs[i], torch.Tensor) and _differentiable(inputs[i])]
+        return Vjp(out, tuple(torch.zeros_like(x) if g is None else g for x, g in zip(leaves, grads, strict=True)))
+
+    def module(
+        self,
+        name: str,
+        *init: Any,
+        init_kwargs: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+        inputs: Sequence[Any] = (),
+        input_kwargs: Mapping[str, Any] | None = None,
+        cotangent: Any = None,
+        output: int | None = None,
+        train: bool = False,
+        dtype: str | None = None,
+        seed: int | None = None,
+        method: str | None = None,
+        run: bool = True,
+        return_state: bool = True,
+        stand_in: Mapping[str, str] | None = None,
+    ) -> ModuleRun:
+        """Build the student's module `name(*init)`, load `state` strictly, run it on `inputs`.
+
+        With `cotangent`, gradients for the inputs and parameters come back too. `run=False` only builds it.
+        """
+        options = {
+            "state": None if state is None else dict(state),
+            "inputs": tuple(inputs),
+            "input_kwargs": dict(input_kwargs or {}),
+            "cotangent": cotangent,
+            "output": output,
+            "train": train,
+            "dtype": dtype,
+            "method": method,
+            "run": run,
+            "return_state": return_state,
+        }
+        reply = self._ask(Operation.MODULE, name, init, dict(init_kwargs or {}), options, stand_in, seed)
+        value = reply.value
+        run_record = ModuleRun(
+            value["output"],
+            tuple(value["input_grads"]),
+            value["param_grads"],
+            value["state"],
+            tuple(value["bases"]),
+            value["submodules"],
+        )
+        self._operators.check_classes(name, [*run_record.bases[1:], *run_record.submodules.values()])
+        return run_record
+
+    def probe(
+        self,
+        name: str,
+        *data: Any,
+        stand_in: Mapping[str, str] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """The result of the function `name` of probes.py, run beside the student's code."""
+        return self._ask(Operation.PROBE, name, data, kwargs, {}, stand_in, seed).value
+
+    def value(self, name: str) -> Any:
+        """The value of a plain variable of the submission."""
+        return self._ask(Operation.VALUE, name, (), {}, {}, None, None).value
+
+    def source(self, name: str) -> str:
+        """The source text of the submission's last definition of `name`; `NotAttempted` if there is none."""
+        if name not in self._sources:
+            raise NotAttempted(f"{name} is not defined.")
+        return self._sources[name]
+
+    def _ask(
+        self,
+        operation: Operation,
+        name: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: dict[str, Any],
+        stand_in: Mapping[str, str] | None,
+        seed: int | None,
+    ) -> Reply:
+        stand_ins = {**self._stand_in, **(stand_in or {})}
+        if stand_ins:
+            options["stand_in"] = stand_ins
+        options["seed"] = self._seed if seed is None else seed
+        if operation is not Operation.VALUE and self._operators.watch:
+            options["watch"] = self._operators.watch
+        reply = self._channel.request(Request(operation, name, tuple(args), dict(kwargs), options))
+        self._operators.check(reply.operators)
+        if reply.failure is not None:
+            raise _exception(name, reply.failure, options)
+        if reply.mutated:
+            raise Mismatch(
+                f"{name} changes its input number {reply.mutated[0] + 1}: work on a copy.",
+                kind="input-changed",
+                detail="",
+                pointer="",
+            )
+        return reply
+
+
+class Reference(Student):
+    """The reference solution, with the interface of a student; its failures are the grader's fault."""
+
+    def _ask(self, *args: Any, **kwargs: Any) -> Reply:
+        try:
+            return super()._ask(*args, **kwargs)
+        except (NotAttempted, Broken, Mismatch) as error:
+            raise CheckError(f"the reference fails: {error}") from error
+        except StudentError as error:
+            raise CheckError(f"the reference fails: {error.detail}") from error
+
+
+def _differentiable(tensor: Any) -> bool:
+    return bool(tensor.is_floating_point() or tensor.is_complex())
+
+
+def _exception(name: str, failure: Failure, options: Mapping[str, Any]) -> Exception:
+    """The exception that a failure on the student's side stands for."""
+    match failure.kind:
+        case "missing":
+            return NotAttempted(f"{_identifier(failure.function, name)} is not defined.")
+        case "not-implemented":
+            return NotAttempted(f"{_identifier(failure.function, name)} still raises NotImplementedError.")
+        case "probe-missing":
+            return CheckError(f"probes.py does not define {failure.function}")
+        case "not-a-module":
+            return Mismatch(f"{name} is not an nn.Module.", kind="not-a-module", detail=failure.message, pointer="")
+        case "detached":
+            return Mismatch(
+                f"No gradient flows from the result of {name} back to its inputs: "
+                "was it detached, or computed outside torch?",
+                kind="detached",
+                detail="",
+                pointer="",
+            )
+        case "state-mismatch":
+            return _state_mismatch(name, failure.message, options)
+    return StudentError(name, failure.type_name, failure.message, failure.where)
+
+
+def _identifier(found: str, asked: str) -> str:
+    """The name that a failure gives, if it is one of those that the check asked for; never free text."""
+    last = found.split(".")[0]
+    return last if last.isidentifier() and last.isascii() and len(last) <= 40 else asked
+
+
+def _state_mismatch(name: str, message: str, options: Mapping[str, Any]) -> Exception:
+    wanted = {key: list(value.shape) for key, value in (options.get("state") or {}).items()}
+    try:
+        own = {str(key): list(shape) for key, shape in json.loads(message).items()}
+    except (ValueError, TypeError, AttributeError):
+        own = {}
+    missing = [key for key in wanted if key not in own]
+    shapes = [key for key in wanted if key in own and own[key] != wanted[key]]
+    if missing:
+        sentence = f"{name} has no parameter or buffer called {missing[0]}, which the contract names."
+    elif shapes:
+        sentence = f"The parameter {shapes[0]} of {name} has another shape than the contract gives."
+    else:
+        sentence = f"{name} has parameters or buffers that the contract does not name."
+    detail = f"expected {wanted}, received {own}"
+    return Mismatch(sentence, kind="state-dict", detail=detail, pointer="")
+
+
+def timed_out(seconds: float) -> Broken:
+    """The outcome of a call that ran out of time."""
+    return Broken(Cause.TIMEOUT, f"Your code did not finish within {seconds:g} seconds.")
