@@ -77,16 +77,17 @@ def bundle_from_repo(slug: str, repo: Path) -> Bundle:
 def course_secret(bundle: Bundle) -> bytes:
     """The key from which the seeds of hidden checks derive.
 
-    It is the environment's DEEPMARKS_COURSE_SECRET, else the SHA-256 of what students never see: the hidden checks
-    and the reference solution. So it is the same wherever the same bundle is graded.
+    It is the environment's DEEPMARKS_COURSE_SECRET, else the SHA-256 of what students never see: the hidden
+    checks and the reference solution. So it is the same wherever the same bundle is graded.
     """
     chosen = os.environ.get(SECRET_VARIABLE, "")
     if chosen:
         return chosen.encode()
     digest = hashlib.sha256()
     parts = [bundle.solution.encode()]
-    for file in sorted(bundle.hidden.rglob("*.py")) if bundle.hidden else ():
-        parts += [file.relative_to(bundle.hidden).as_posix().encode(), file.read_bytes()]
+    if bundle.hidden is not None:
+        for file in sorted(bundle.hidden.rglob("*.py")):
+            parts += [file.relative_to(bundle.hidden).as_posix().encode(), file.read_bytes()]
     for part in parts:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)

@@ -29,12 +29,12 @@ Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 
 def main() -> None:
     """Run the command line; errors that the user can mend end with a sentence and exit code 2."""
-    from deepmarks_grader.authoring import AuthoringError
+    from deepmarks_grader.authoring import AuthoringError, RepositoryError
     from deepmarks_grader.errors import UserError
 
     try:
         app()
-    except (UserError, AuthoringError) as error:
+    except (UserError, AuthoringError, RepositoryError) as error:
         errors.print(f"[red]error:[/red] {error}", highlight=False)
         raise SystemExit(2) from None
 
@@ -47,10 +47,10 @@ def build(
 ) -> None:
     """Make the student zip and the autograder zip of each assignment, and refresh assignments/."""
     from deepmarks_grader.authoring import build as build_zips
-    from deepmarks_grader.authoring import check_stale, find_repo, slugs_of
+    from deepmarks_grader.authoring import check_stale, find_repo, list_slugs
 
     repo = find_repo()
-    chosen = slugs or slugs_of(repo)
+    chosen = slugs or list_slugs(repo)
     if check:
         stale = check_stale(chosen, repo)
         for path in stale:
@@ -60,7 +60,7 @@ def build(
             raise typer.Exit(1)
         return
     for built in build_zips(chosen, out, repo):
-        console.print(f"{built.slug}: {built.student_zip} and {built.autograder_zip}", highlight=False)
+        console.print(f"{built.student_zip} and {built.autograder_zip}", highlight=False)
 
 
 @app.command()
@@ -72,8 +72,8 @@ def grade(
     device: Device = "cpu",
 ) -> None:
     """Grade submissions and write DIR/<submission>/results.json for each."""
-    from deepmarks_grader.bundle import bundle_from_repo
     from deepmarks_grader.authoring import find_repo
+    from deepmarks_grader.bundle import bundle_from_repo
     from deepmarks_grader.grading.many import grade_paths
 
     bundle = bundle_from_repo(slug, find_repo())
@@ -95,24 +95,28 @@ def prove(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what each mutant is told.")] = False,
 ) -> None:
     """Show that right answers win and known wrong ones lose; exit code 1 on any shortfall."""
-    from deepmarks_grader.authoring import find_repo, slugs_of
-    from deepmarks_grader.bundle import bundle_from_repo
+    from deepmarks_grader.authoring import find_repo, list_slugs
     from deepmarks_grader.proof import CaseResult
     from deepmarks_grader.proof import prove as prove_checks
 
     def heard(result: CaseResult) -> None:
         if as_json or not (verbose or result.shortfalls or result.said is False):
             return
-        mark = "[red]SHORTFALL[/red]" if result.shortfalls else "[yellow]not named[/yellow]" if result.said is False else "ok"
+        mark = (
+            "[red]SHORTFALL[/red]"
+            if result.shortfalls
+            else "[yellow]not named[/yellow]"
+            if result.said is False
+            else "ok"
+        )
         console.print(f"{mark} {result.case.kind} {result.case.name}", highlight=False)
         for text in (*result.shortfalls, *(f'said: "{sentence}"' for sentence in result.heard)):
             console.print(f"    {text}", highlight=False, markup=False)
 
     repo = find_repo()
     failed = False
-    for slug in slugs or slugs_of(repo):
-        folder = repo / "autograder" / "checks" / slug
-        report = prove_checks(bundle_from_repo(slug, repo), folder, device=device, only=only, report=heard)
+    for slug in slugs or list_slugs(repo):
+        report = prove_checks(slug, repo, device=device, only=only, report=heard)
         summary = report.summary()
         failed = failed or bool(report.shortfalls)
         if as_json:

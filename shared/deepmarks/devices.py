@@ -50,9 +50,7 @@ _EXACT = Tolerance(0.0, 0.0, "whole numbers and truth values have no rounding")
 _FLOAT64 = Tolerance(
     1e-8, 1e-10, "re-ordered sums lose 1e-13; below float32's 6e-8, so that a detour through float32 shows"
 )
-_FLOAT32 = Tolerance(
-    1e-5, 1e-5, "eps is 1.2e-7; a few hundred re-ordered additions lose about a hundred of it"
-)
+_FLOAT32 = Tolerance(1e-5, 1e-5, "eps is 1.2e-7; a few hundred re-ordered additions lose about a hundred of it")
 _FLOAT16 = Tolerance(1e-2, 1e-3, "eps is 1e-3; some ten of it, with sums kept in float32")
 _BFLOAT16 = Tolerance(3e-2, 1e-2, "eps is 7.8e-3; some four of it, with sums kept in float32")
 
@@ -113,7 +111,10 @@ def dtype_name(dtype: Any) -> str:
     name = str(dtype)
     if name.startswith("torch."):
         return name.removeprefix("torch.")
-    return name if name == "bfloat16" else np.dtype(dtype).name
+    try:
+        return str(np.dtype(dtype).name)
+    except TypeError:  # NumPy has no bfloat16 and no float8
+        return name
 
 
 def tolerance(dtype: Any, device: str = "cpu") -> Tolerance:

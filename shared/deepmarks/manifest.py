@@ -68,6 +68,11 @@ class Assignment:
         """All points that can be earned."""
         return sum(question.points for question in self.questions)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name that the contract asks students to define."""
+        return frozenset(name for question in self.questions for name in question.names)
+
     def question(self, name: str) -> Question:
         """The question called `name`; KeyError if there is none."""
         for question in self.questions:
@@ -83,10 +88,7 @@ class Assignment:
     def from_dict(cls, data: Mapping[str, Any]) -> Assignment:
         """The assignment in `data`; ManifestError if a field is missing or unknown."""
         try:
-            questions = tuple(
-                Question(**{key: tuple(value) if isinstance(value, list) else value for key, value in q.items()})
-                for q in data["questions"]
-            )
+            questions = tuple(_question(item) for item in data["questions"])
             return cls(data["slug"], data["title"], questions, Limits(**data.get("limits", {})))
         except (KeyError, TypeError, AttributeError) as error:
             raise ManifestError(f"this is not an assignment of this version of Deepmarks: {error}") from error
@@ -100,3 +102,8 @@ class Assignment:
         except (OSError, ValueError) as error:
             raise ManifestError(f"cannot read {file}: {error}") from error
         return cls.from_dict(data)
+
+
+def _question(data: Mapping[str, Any]) -> Question:
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return Question(**fields)

@@ -54,9 +54,22 @@ class WireLimits:
 TRUSTED_SENDER = WireLimits(frame=1 << 30, header=64 << 20, items=10_000_000, numbers=50_000_000)
 """For frames that the grader made: generous, since only size can go wrong."""
 
-_NUMPY_DTYPES = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
-)
+_NUMPY_DTYPES = [
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+]
 _TORCH_ITEMSIZE = {
     "bool": 1, "uint8": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint16": 2, "uint32": 4, "uint64": 8,
     "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16,
@@ -67,7 +80,19 @@ _PACK_FROM = 64
 _DEVICE = re.compile(r"(cpu|cuda|mps|meta)(:\d{1,3})?\Z")
 
 KINDS = frozenset(
-    "function class module generator iterator nn.Module optimizer sparse-tensor object-array string object".split()
+    [
+        "function",
+        "class",
+        "module",
+        "generator",
+        "iterator",
+        "nn.Module",
+        "optimizer",
+        "sparse-tensor",
+        "object-array",
+        "string",
+        "object",
+    ]
 )
 """What an `Opaque` may call itself. A fixed list, since the name is shown and must not carry a message."""
 
@@ -94,7 +119,7 @@ def encode(value: Any, keep: Callable[[Any], int] | None = None) -> bytes:
 
 def decode(
     frame: bytes | memoryview,
-    limits: WireLimits = WireLimits(),  # noqa: B008 - frozen
+    limits: WireLimits = WireLimits(),
     resolve: Callable[[Opaque], Any] | None = None,
     device: str | None = None,
 ) -> Any:
@@ -201,9 +226,10 @@ class _Encoder:
             return ["y", str(value).removeprefix("torch.")]
         if _is_torch(value, "device"):
             return str(value)
-        for base in (bool, int, float, str, list):
-            if isinstance(value, base):
-                return self.node(base(value), depth)
+        plain: type[Any]
+        for plain in (int, float, str, list):
+            if isinstance(value, plain):
+                return self.node(plain(value), depth)
         return self.opaque(value)
 
     def big_int(self, value: int) -> Any:
@@ -241,15 +267,16 @@ class _Encoder:
     def tensor(self, value: torch.Tensor) -> Any:
         import torch
 
-        name = str(value.dtype).removeprefix("torch.")
-        strided = value.layout is torch.strided and not value.is_meta and not value.is_quantized
-        if name not in _TORCH_ITEMSIZE or not strided or value.ndim > _MAX_DIMS:
-            return self.opaque(value)
         with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-            plain = value.detach().as_subclass(torch.Tensor).resolve_conj().resolve_neg().cpu().contiguous()
-            raw = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
-        self.buffers.append(raw)
-        return ["x", name, list(value.shape), str(value.device)]
+            # A subclass may lie about itself; from here on it is a plain tensor.
+            plain = value.detach().as_subclass(torch.Tensor)
+            name = str(plain.dtype).removeprefix("torch.")
+            strided = plain.layout is torch.strided and not plain.is_meta and not plain.is_quantized
+            if name not in _TORCH_ITEMSIZE or not strided or plain.ndim > _MAX_DIMS:
+                return self.opaque(value)
+            flat = plain.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
+            self.buffers.append(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
+        return ["x", name, list(plain.shape), str(plain.device)]
 
     def opaque(self, value: Any) -> Any:
         if self.keep is None:
@@ -267,7 +294,11 @@ class _Decoder:
     """Checks the tree node by node and takes the buffers in order."""
 
     def __init__(
-        self, buffers: memoryview, limits: WireLimits, resolve: Callable[[Opaque], Any] | None, device: str | None
+        self,
+        buffers: memoryview,
+        limits: WireLimits,
+        resolve: Callable[[Opaque], Any] | None,
+        device: str | None,
     ) -> None:
         self.buffers = buffers
         self.limits = limits
@@ -349,7 +380,9 @@ class _Decoder:
         count = _size(rest[1:])
         if count > self.limits.numbers:
             raise WireError("a list of numbers is too long")
-        return np.frombuffer(self.take(count * 8), dtype="<f8" if rest[0] == "float64" else "<i8").tolist()
+        dtype = "<f8" if rest[0] == "float64" else "<i8"
+        numbers: list[Any] = np.frombuffer(self.take(count * 8), dtype=dtype).tolist()
+        return numbers
 
     def read_array(self, rest: list[Any], depth: int) -> np.ndarray[Any, Any]:
         if len(rest) != 2 or rest[0] not in _NUMPY_DTYPES:
@@ -358,7 +391,8 @@ class _Decoder:
         shape, count = _shape(rest[1])
         raw = self.take(count * dtype.itemsize)
         if rest[0] == "bool":
-            return (np.frombuffer(raw, dtype="u1") != 0).reshape(shape)
+            truth: np.ndarray[Any, Any] = np.frombuffer(raw, dtype="u1") != 0
+            return truth.reshape(shape)
         return np.frombuffer(raw, dtype=dtype).reshape(shape).copy()
 
     def read_scalar(self, rest: list[Any], depth: int) -> Any:

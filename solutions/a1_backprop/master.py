@@ -111,26 +111,27 @@ def to_do(ax, names):
 #
 # As a **figure**, the smallest example there is: one linear neuron $y = w\,x$ with the loss
 # $L = (t - y)^2$, at $x=1$, $w=10$ and the target $t=2$. Black runs forward and computes
-# values. Red runs backward and computes derivatives of $L$; each red number is the one to its right times the local derivative.
+# values. Red runs backward and computes derivatives of $L$; each red number is the one to its right times the
+# local derivative.
 
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
-fig, ax = plt.subplots(figsize=(8.6, 2.5))
-ax.set(xlim=(-0.6, 8.9), ylim=(-1.35, 1.45))
+fig, ax = plt.subplots(figsize=(8.6, 2.2))
+ax.set(xlim=(-0.6, 8.9), ylim=(-1.35, 1.25))
 ax.axis("off")
 nodes = [(0, "$w$", "10", "16"), (2.6, r"$y = w\,x$", "10", "16"), (5.2, "$e = t - y$", "−8", "−16"),
          (7.8, "$L = e^2$", "64", "1")]
 for x, label, value, slope in nodes:
     ax.text(x, 0, label, ha="center", va="center", fontsize=12,
             bbox={"boxstyle": "round,pad=0.55", "fc": "#f3f6fa", "ec": BLUE})
-    ax.text(x, 0.85, value, ha="center", va="center", fontsize=12)
-    ax.text(x, -0.85, slope, ha="center", va="center", fontsize=12, color=RED)
-slopes = [r"\partial y/\partial w = x = 1", r"\partial e/\partial y = -1", r"\partial L/\partial e = 2e = -16"]
+    ax.text(x, 0.7, value, ha="center", va="center", fontsize=12)
+    ax.text(x, -0.7, slope, ha="center", va="center", fontsize=12, color=RED)
+slopes = [r"\partial y/\partial w = x = 1", r"\partial e/\partial y = -1", r"\partial L/\partial e = 2e"]
 for (x0, *_), (x1, *_), local in zip(nodes, nodes[1:], slopes, strict=False):
-    ax.annotate("", (x1 - 0.3, 0.85), (x0 + 0.3, 0.85), arrowprops={"arrowstyle": "-|>", "color": "black"})
-    ax.annotate("", (x0 + 0.3, -0.85), (x1 - 0.3, -0.85), arrowprops={"arrowstyle": "-|>", "color": RED})
-    ax.text((x0 + x1) / 2, -1.13, f"${local}$", ha="center", va="center", color=RED, fontsize=9)
-ax.text(-0.6, 1.3, "forward: values", fontsize=9, va="center")
-ax.text(-0.6, -1.32, r"backward: $\partial L/\partial\,\cdot$", fontsize=9, va="center", color=RED)
+    ax.annotate("", (x1 - 0.3, 0.7), (x0 + 0.3, 0.7), arrowprops={"arrowstyle": "-|>", "color": "black"})
+    ax.annotate("", (x0 + 0.3, -0.7), (x1 - 0.3, -0.7), arrowprops={"arrowstyle": "-|>", "color": RED})
+    ax.text((x0 + x1) / 2, -1.0, f"${local}$", ha="center", va="center", color=RED, fontsize=9)
+ax.text(-0.6, 1.12, "forward: values", fontsize=9, va="center")
+ax.text(-0.6, -1.22, r"backward: $\partial L/\partial\,\cdot$", fontsize=9, va="center", color=RED)
 plt.show()
 
 # %% [raw]
@@ -214,7 +215,7 @@ w_axis = np.linspace(-7, 11.5, 200)
 left.plot(w_axis, (2 - w_axis) ** 2, color=GREY, lw=2)
 left.set(xlabel="weight $w$", ylabel="loss $(2 - w)^2$", ylim=(-6, 92))
 left.set_title("One step on the parabola ($x=1$, $t=2$)")
-right.set(xlabel="step", ylabel="loss", yscale="log", title="Four learning rates", ylim=(1e-9, 1e5))
+right.set(xlabel="step", ylabel="loss", yscale="log", title="Four learning rates", ylim=(1e-9, 1e6))
 step = yours(linear_neuron_step, 1.0, 10.0, 2.0, 0.1)
 if step is None:
     to_do(left, "linear_neuron_step")
@@ -227,7 +228,7 @@ else:
     left.annotate("", (new_w, loss), (10, loss), arrowprops={"arrowstyle": "-|>", "color": BLUE, "lw": 1.5})
     left.plot([new_w, new_w], [(2 - new_w) ** 2, loss], ":", color=BLUE)
     left.legend(loc="upper center")
-for lr, colour in zip((0.1, 0.4, 0.9, 1.05), (BLUE, GREEN, "#d08a1d", RED), strict=True):
+for lr, colour in zip((0.1, 0.4, 0.8, 1.05), (BLUE, GREEN, "#d08a1d", RED), strict=True):
     k = np.arange(13)
     right.plot(k, 64 * (1 - 2 * lr) ** (2.0 * k), color=colour, lw=1, label=rf"$\eta$ = {lr}")
     if step is not None:
@@ -236,7 +237,7 @@ for lr, colour in zip((0.1, 0.4, 0.9, 1.05), (BLUE, GREEN, "#d08a1d", RED), stri
             loss, _, w = linear_neuron_step(1.0, w, 2.0, lr)
             losses.append(loss)
         right.plot(k, losses, "o", ms=4, color=colour)
-right.legend(ncols=2, loc="lower left")
+right.legend(ncols=2, loc="upper left")
 plt.show()
 
 # %% [raw]
@@ -556,8 +557,8 @@ plt.show()
 # The $\tfrac12$ is there for one purpose: it cancels the 2 of the derivative.
 
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
-fig, ax = plt.subplots(figsize=(9.4, 2.9))
-ax.set(xlim=(-0.5, 10.5), ylim=(-1.7, 1.75))
+fig, ax = plt.subplots(figsize=(9.4, 2.7))
+ax.set(xlim=(-0.5, 10.5), ylim=(-1.7, 1.4))
 ax.axis("off")
 chain = [("$X$", "$(N, n_{in})$"), ("$a_1$", "$(N, n_{hidden})$"), ("$h$", "$(N, n_{hidden})$"),
          ("$a_2$", "$(N, n_{out})$"), (r"$\hat y$", "$(N, n_{out})$"), ("$E$", "number")]
@@ -567,7 +568,7 @@ names = ["", r"$\delta_1$", "", r"$\delta_2$", "", "1"]
 for i, (label, shape) in enumerate(chain):
     ax.text(2 * i, 0, label, ha="center", va="center", fontsize=13,
             bbox={"boxstyle": "circle,pad=0.35", "fc": "#f3f6fa", "ec": BLUE})
-    ax.text(2 * i, 1.55, shape, ha="center", va="center", fontsize=8, color=GREY)
+    ax.text(2 * i, 1.2, shape, ha="center", va="center", fontsize=8, color=GREY)
     ax.text(2 * i, -0.85, names[i], ha="center", va="center", fontsize=12, color=RED)
 for i in range(5):
     start, end = 2 * i + 0.3, 2 * i + 1.7
@@ -825,6 +826,7 @@ else:
     note = f"largest difference: {worst:.0e}"
     right.text(0.97, 0.05, note, transform=right.transAxes, ha="right", color=GREY)
 right.set(xlabel="your backward", ylabel="your numerical gradient", title="The gradient check")
+right.locator_params(nbins=5)
 plt.show()
 
 # %% [raw]
@@ -859,11 +861,11 @@ plt.show()
 # untrained parameters with no losses.
 #
 # **What to expect.** On XOR with 4 hidden neurons, $\eta = 0.1$ and 10,000 epochs, the course notes reached
-# an MSE of 0.00197 at epoch 8,000 and the outputs 0.036, 0.964, 0.961, 0.039. We trained 20,000 random
-# starts: half of them end below 0.0019, 99 % below 0.0047, and 0.35 % are still stuck above 0.1 after
-# 10,000 epochs. The loss surface has plateaus, and where you start matters. First the loss falls to 0.25,
-# quickly, and rests there: 0.25 is what an output of $\tfrac12$ for every input costs, the best that no
-# hidden layer could improve on. Then the hidden neurons find their lines.
+# an MSE of 0.00197 at epoch 8,000 and the outputs 0.036, 0.964, 0.961, 0.039. Of 20,000 random starts half
+# end below 0.0019 and 99 % below 0.0047 after 10,000 epochs, but 0.35 % are still stuck above 0.1: the loss
+# surface has plateaus, and where you start matters. At first the loss falls to 0.25, quickly, and rests
+# there. That is what answering $\tfrac12$ every time costs, and it is the best that any network *without* a
+# hidden layer can do. Then the hidden neurons find their lines.
 
 # %% [raw]
 # # BEGIN SOLUTION
@@ -916,12 +918,12 @@ def train(X: np.ndarray, y: np.ndarray, n_hidden: int, epochs: int, lr: float, r
 # %% [markdown]
 # **Look at it.** Left: your training curve over the range in which 90 % of 20,000 random starts lie (both
 # axes logarithmic). Right: your trained network over the plane. The dashed lines are where your hidden
-# neurons switch ($a_1 = 0$). Find the two or three that cut out the band where the answer is "true". Then
-# change `SEED` and look again: the solutions differ, the band remains. With `SEED = 15` you will meet a
-# start that does not make it.
+# neurons switch ($a_1 = 0$). Which of them cut the true corners from the false ones? Then change `SEED` and
+# look again: there are several solutions. If your weights are drawn in the order W1, W2, then `SEED = 158`
+# meets a start that gets stuck.
 
 # %% tags=["otter_ignore"]
-SEED = 0
+SEED = 1
 result = yours(train, XOR_X, XOR_y, 4, 10_000, 0.1, np.random.default_rng(SEED))
 if result is not None:
     params, losses = result

@@ -845,7 +845,7 @@ def reverse_batch(batch: int, generator: torch.Generator) -> tuple[torch.Tensor,
 #     nn.Parameter), their sum goes through one of your blocks, and a linear map gives 10 logits per position.
 #     Without positions the model cannot know what "reverse" means.
 #   - >-
-#     Vectors for positions of the same size as those for digits (the default of nn.Embedding) learn ten times
+#     Vectors for positions of the same size as those for digits (the default of nn.Embedding) learn five times
 #     faster than tiny ones. Adam with a learning rate of 3e-3, 32 features and batches of 64 are plenty. Use
 #     no mask. Seed everything, the model's weights too.
 #   - >-

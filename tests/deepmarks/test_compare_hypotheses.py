@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
 from deepmarks.compare import diagnose
 from deepmarks.compare.hypotheses import OTHER_SHAPE, SAME_SHAPE, SINGLE_NUMBER
 
@@ -123,11 +122,17 @@ MISTAKES: dict[str, list[Mistake]] = {
     "off-by-one": [of(lambda y: y + 1), of(lambda y: y - 1)],
     "transposed": [of(np.transpose, shape=SQUARE), of(np.transpose)],
     "axes-swapped": [of(lambda y: y.swapaxes(0, 1), shape=(3, 3, 2)), of(lambda y: y.swapaxes(1, 2), shape=(2, 3, 4))],
-    "axes-permuted": [of(lambda y: y.transpose(1, 2, 0), shape=(3, 3, 3)), of(lambda y: y.transpose(1, 2, 0), shape=(2, 3, 4))],
+    "axes-permuted": [
+        of(lambda y: y.transpose(1, 2, 0), shape=(3, 3, 3)),
+        of(lambda y: y.transpose(1, 2, 0), shape=(2, 3, 4)),
+    ],
     "reversed": [of(lambda y: y[::-1]), of(lambda y: y[:, ::-1]), of(lambda y: y[::-1], shape=(4,))],
     "shifted-late": [of(lambda y: np.roll(y, 1, 0)), of(lambda y: np.concatenate([[0], y[:-1]]), shape=(6,))],
     "shifted-early": [of(lambda y: np.roll(y, -1, 1)), of(lambda y: np.concatenate([y[1:], [0]]), shape=(6,))],
-    "reshaped-for-transposed": [of(lambda y: y.T.reshape(5, 3)), of(lambda y: y.swapaxes(1, 2).reshape(2, 12), shape=(2, 3, 4))],
+    "reshaped-for-transposed": [
+        of(lambda y: y.T.reshape(5, 3)),
+        of(lambda y: y.swapaxes(1, 2).reshape(2, 12), shape=(2, 3, 4)),
+    ],
     "slices-permuted": [of(lambda y: y[[2, 4, 0, 1, 3]]), of(lambda y: y[:, [2, 0, 3, 1]], shape=(6, 4))],
     "entries-permuted": [permuted_entries],
     "inverted": [of(lambda y: 1 - y), pair(lambda x: x < 0, lambda x: x >= 0, shape=(6, 6))],
@@ -184,17 +189,16 @@ MISTAKES: dict[str, list[Mistake]] = {
     "grown": [pair(lambda x: x[:, None] - 2 * x[None, :], lambda x: -x, shape=(5,))],
     "step-missing": [of(lambda y: y[:-1]), of(lambda y: y[1:], shape=(6,))],
     "step-too-many": [of(lambda y: np.concatenate([y, y[:1]]))],
-    "other-axis": [pair(lambda x: x.sum(1), lambda x: x.sum(0)), pair(lambda x: x.mean(1), lambda x: x.mean(0))],
-}  # fmt: skip
+    "other-axis": [
+        pair(lambda x: np.exp(x).sum(1), lambda x: np.exp(x).sum(0)),
+        pair(lambda x: np.exp(x).mean(1), lambda x: np.exp(x).mean(0)),
+    ],
+}
 
 CASES = [
-    pytest.param(kind, mistake, id=f"{kind}-{k}")
-    for kind, made in MISTAKES.items()
-    for k, mistake in enumerate(made)
+    pytest.param(kind, mistake, id=f"{kind}-{k}") for kind, made in MISTAKES.items() for k, mistake in enumerate(made)
 ]
-FACTS = {"nan", "nan-rows", "nan-masked", "masked-only", "one-slice", "diagonal", "above-diagonal", "below-diagonal"} | {
-    "infinity", "infinity-missing", "infinity-sign", "nan-missing", "last-step", "first-step",
-}  # fmt: skip
+NOT_FINITE = {"nan", "nan-rows", "nan-masked", "infinity", "infinity-missing", "infinity-sign", "nan-missing"}
 
 
 def test_every_hypothesis_of_the_tables_has_a_case():
@@ -241,13 +245,9 @@ def test_a_mistake_that_noise_has_spoilt_is_not_named(kind, mistake, seed):
     if actual.dtype == bool:
         spoilt = actual ^ (rng.random(actual.shape) < 0.5)
     else:
-        spoilt = actual * (1 + 0.3 * rng.standard_normal(actual.shape)) + 0.1 * rng.standard_normal(
-            actual.shape
-        )
+        spoilt = actual * (1 + 0.3 * rng.standard_normal(actual.shape)) + 0.1 * rng.standard_normal(actual.shape)
         spoilt = (
-            spoilt
-            if kind in FACTS
-            else np.where(np.isfinite(spoilt), spoilt, rng.standard_normal(actual.shape))
+            spoilt if kind in NOT_FINITE else np.where(np.isfinite(spoilt), spoilt, rng.standard_normal(actual.shape))
         )
     found = diagnose(spoilt, expected, what="dW1", dtype=False, **options)
     assert found is not None

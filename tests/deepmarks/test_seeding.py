@@ -7,11 +7,10 @@ import random
 import numpy as np
 import pytest
 import torch
+from deepmarks import seeding
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset
-
-from deepmarks import seeding
 
 DEVICES = [
     "cpu",
@@ -64,9 +63,7 @@ def test_generators_follow_their_seed_alone(device):
     assert seeding.generator(seed).random() == seeding.generator(seed).random()
     a, b = (torch.rand(3, generator=seeding.torch_generator(seed, device), device=device) for _ in range(2))
     assert torch.equal(a, b)
-    assert not torch.equal(
-        a, torch.rand(3, generator=seeding.torch_generator(seed + 1, device), device=device)
-    )
+    assert not torch.equal(a, torch.rand(3, generator=seeding.torch_generator(seed + 1, device), device=device))
 
 
 class Draws(Dataset):

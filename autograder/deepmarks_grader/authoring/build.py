@@ -55,8 +55,8 @@ def find_repo(start: Path | None = None) -> Path:
         if is_repo(folder):
             return folder
     raise RepositoryError(
-        "building needs the repository: run this inside a checkout of Deepmarks (the folder with pyproject.toml, "
-        "solutions/ and autograder/), or name its folder"
+        "building needs the repository: run this inside a checkout of Deepmarks (the folder with "
+        "pyproject.toml, solutions/ and autograder/), or name its folder"
     )
 
 
@@ -86,10 +86,8 @@ def load_sources(slug: str, repo: Path) -> tuple[Master, CheckSet]:
     return master, load_checks(repo / "autograder" / "checks" / slug, master)
 
 
-def build(
-    slugs: Sequence[str], out: Path, repo: Path, *, update_assignments: bool = True
-) -> list[BuiltAssignment]:
-    """Write both zips of each assignment to `out/<slug>/` and, unless told otherwise, refresh `assignments/<slug>/`.
+def build(slugs: Sequence[str], out: Path, repo: Path, *, update_assignments: bool = True) -> list[BuiltAssignment]:
+    """Write both zips of each assignment to `out/<slug>/`, and refresh `assignments/<slug>/` if wanted.
 
     Nothing is written before all sources are sound. Raises AuthoringError (all problems of all assignments),
     WheelError, PinError or OtterError.

@@ -153,8 +153,8 @@ class _FileReader:
             elif not isinstance(_constant(sentence), str):
                 self.report.add(
                     sentence.lineno,
-                    f"the sentence of `{called}` in a hidden check must be one plain string, so that it shows no "
-                    "values; put those into `detail=`.",
+                    f"the sentence of `{called}` in a hidden check must be one plain string, so that it "
+                    "shows no values; put those into `detail=`.",
                 )
         if called == "probe" and isinstance(node.func, ast.Attribute):
             name = _constant(node.args[0]) if node.args else None

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 import yaml
+
 from deepmarks.manifest import Limits
 from deepmarks_grader.authoring.percent import Cell
 from deepmarks_grader.authoring.problems import Report, unknown
@@ -20,6 +21,7 @@ class Config:
         self._report = report
         self._values: dict[str, Any] = {}
         self._lines: dict[str, int] = {}
+        self._item_lines: dict[str, list[int]] = {}
         try:
             node = yaml.compose(cell.source, Loader=yaml.SafeLoader)
             values = yaml.safe_load(cell.source)
@@ -34,13 +36,15 @@ class Config:
             report.add(cell.line, "settings are written as `key: value`, one a line.")
             return
         known = set(known)
-        for key_node, _ in node.value:
+        for key_node, value_node in node.value:
             key, line = str(key_node.value), cell.line + key_node.start_mark.line
             if key in self._lines:
                 report.add(line, f"`{key}` is set twice.")
             elif key not in known:
                 report.add(line, unknown("key", key, known))
             self._lines[key] = line
+            if isinstance(value_node, yaml.SequenceNode):
+                self._item_lines[key] = [cell.line + item.start_mark.line for item in value_node.value]
         self._values = {str(key): value for key, value in values.items()}
 
     def has(self, key: str) -> bool:
@@ -74,14 +78,14 @@ class Config:
             self._wrong(key, "a list")
             return ()
         good = []
-        for position, item in enumerate(value, 1):
+        for position, (line, item) in enumerate(zip(self._item_lines.get(key, ()), value, strict=True), 1):
             if isinstance(item, str) and item.strip():
                 good.append(item.strip())
                 continue
             reason = "is not a text"
             if isinstance(item, dict):
                 reason += "; a colon followed by a space makes a mapping of it, so put it in quotes or after `>-`"
-            self._report.add(self.line_of(key), f"item {position} of `{key}` {reason}.")
+            self._report.add(line, f"item {position} of `{key}` {reason}.")
         return tuple(good)
 
     def limits(self) -> Limits:

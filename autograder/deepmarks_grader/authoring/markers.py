@@ -36,7 +36,7 @@ class Views:
 
 
 def split_views(cell: Cell, report: Report, *, markers_allowed: bool) -> Views:
-    """Both views of `cell`; markers that are misspelt, unbalanced or not allowed here are added to `report`."""
+    """Both views of `cell`; markers that are misspelt, unbalanced or out of place go into `report`."""
     views = Views()
     block = ""
     opened = cell.line
@@ -46,8 +46,8 @@ def split_views(cell: Cell, report: Report, *, markers_allowed: bool) -> Views:
         if kind and not markers_allowed:
             report.add(
                 number,
-                f"`{word}` stands outside a solution block, where it would not be stripped; put the cell between "
-                "raw cells `# BEGIN SOLUTION` and `# END SOLUTION`.",
+                f"`{word}` stands outside a solution block, where it would not be stripped; put the cell "
+                "between raw cells `# BEGIN SOLUTION` and `# END SOLUTION`.",
             )
             markers_allowed = True  # one sentence a cell is enough
         if kind is None:
@@ -93,5 +93,5 @@ def _respelt(word: str) -> str:
     if "PROMPT" in upper and "SOLUTION" not in upper:
         return 'is not understood; prompts stand between `""" # BEGIN PROMPT` and `"""; # END PROMPT`.'
     if "BEGIN" in upper:
-        return f"is not understood; write `{_BEGIN_SOLUTION}` on a line of its own, and a prompt after the solution."
+        return f"is not understood; write `{_BEGIN_SOLUTION}` on a line of its own, and then a prompt."
     return f"is not understood; write `{_END_SOLUTION}` on a line of its own."

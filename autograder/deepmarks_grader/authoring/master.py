@@ -1,7 +1,7 @@
 """Read `solutions/<slug>/master.py`, the single source of an assignment.
 
-The master is a notebook in jupytext's percent format with Otter Assign's markers. Everything that is wrong with it is
-found before anything is built, and reported at once.
+The master is a notebook in jupytext's percent format with Otter Assign's markers. Everything that is wrong
+with it is found before anything is built, and reported at once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Master:
     cells: tuple[Cell, ...]
     """All cells, those with markers included."""
     solution_source: str
-    """What the grader runs as the reference: percent-format text of the code cells, solutions in, prompts out."""
+    """The reference that the grader runs: percent-format code cells with solutions, without prompts."""
     skeleton_source: str
     """The same cells as the student receives them."""
     skeleton_cells: tuple[str, ...]
@@ -238,7 +238,10 @@ class _Reader:
         for name in names:
             for other in self.blocks[: self.blocks.index(block)]:
                 if name in other.config.texts("names"):
-                    report.add(line, f"`{name}` is asked for in two questions; the later one would replace the first.")
+                    report.add(
+                        line,
+                        f"`{name}` is asked for in two questions; the later one would replace the first.",
+                    )
             if name not in solution:
                 report.add(line, f"the solution of this question does not define `{name}`.")
             elif name not in skeleton:

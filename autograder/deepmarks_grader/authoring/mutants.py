@@ -48,7 +48,7 @@ def append_cell(solution: str, code: str) -> str:
 
 
 def load_accepted(folder: Path) -> tuple[Path, ...]:
-    """The unusual right answers in `folder`; AuthoringError if one cannot be read or does not say what it is."""
+    """The unusual right answers in `folder`; AuthoringError if one is no Python or has no comment."""
     if not folder.is_dir():
         raise AuthoringError([Problem(folder, 1, "the folder of accepted answers is missing.")])
     problems = []
@@ -132,8 +132,11 @@ def _mutant(entry: dict[str, Any], line: int, master: Master, report: Report) ->
     for old, new in pairs:
         count = changed.count(old) if old else 0
         if count != 1:
-            report.add(line, f"`{old.strip().splitlines()[0] if old.strip() else old}` stands {count} times in the "
-                             "solution; it must stand there once.")
+            report.add(
+                line,
+                f"`{old.strip().splitlines()[0] if old.strip() else old}` stands {count} times in the "
+                "solution; it must stand there once.",
+            )
         changed = changed.replace(old, new)
     mutant = Mutant(**texts, code=code, replace=tuple((old, new) for old, new in pairs), line=line)
     try:

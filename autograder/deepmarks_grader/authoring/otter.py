@@ -1,7 +1,7 @@
 """From a master to the student's notebook and Otter's test files, by way of Otter Assign.
 
-Otter Assign runs as a library on a notebook that gets one test case for each check. Its zip and its set-up script are
-not used: they would build a conda environment.
+Otter Assign runs as a library on a notebook that gets one test case for each check. Its zip and its set-up
+script are not used: they would build a conda environment.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _tidy_tests(text: str) -> str:
 
 
 def _tidy_notebook(text: str) -> str:
-    """The notebook with the same ids every time, nothing executed, and demonstrations open for experiments."""
+    """The notebook with the same ids every time, nothing executed, and demonstrations unlocked."""
     import nbformat
 
     notebook = nbformat.reads(text, as_version=4)
@@ -183,7 +183,10 @@ def _tidy_notebook(text: str) -> str:
     for number, cell in enumerate(kept, 1):
         cell.id = f"cell-{number:03d}"
     notebook.cells = kept
-    notebook.metadata = {**_METADATA, **{key: notebook.metadata[key] for key in ("otter",) if key in notebook.metadata}}
+    notebook.metadata = {
+        **_METADATA,
+        **{key: notebook.metadata[key] for key in ("otter",) if key in notebook.metadata},
+    }
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return _dump(notebook)
 
@@ -195,7 +198,7 @@ def _dump(notebook: Any) -> str:
 
 
 def _confirm(files: OtterFiles, master: Master, checks: CheckSet) -> None:
-    """Hold Otter's output against the master's skeleton and the checks; a solution must never slip through."""
+    """Hold Otter's output against skeleton and checks; a solution must never slip through."""
     import nbformat
 
     notebook = nbformat.reads(files.notebook, as_version=4)
@@ -206,7 +209,7 @@ def _confirm(files: OtterFiles, master: Master, checks: CheckSet) -> None:
         and IGNORE_TAG not in cell.metadata.get("tags", [])
         and not cell.source.startswith("grader.check(")
     ]
-    wanted = {cell for cell in master.skeleton_cells}
+    wanted = set(master.skeleton_cells)
     strangers = [source for source in got if source not in wanted and "deepmarks.Notebook(" not in source]
     if strangers:
         raise OtterError(f"the student's notebook holds a cell that is not in the skeleton:\n{strangers[0]}")

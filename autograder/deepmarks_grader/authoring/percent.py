@@ -84,7 +84,5 @@ def write_code_cells(cells: Sequence[tuple[str, tuple[str, ...]]]) -> str:
         metadata={"jupytext": {"notebook_metadata_filter": "-all", "cell_metadata_filter": "tags,-all"}}
     )
     for source, tags in cells:
-        notebook.cells.append(
-            nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
-        )
+        notebook.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {}))
     return str(jupytext.writes(notebook, fmt=_FORMAT)).rstrip("\n") + "\n"

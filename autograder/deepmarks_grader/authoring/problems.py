@@ -30,7 +30,9 @@ class AuthoringError(Exception):
     """The sources of an assignment do not fit together; `problems` says where and why."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems), key=lambda problem: (str(problem.file), problem.line, problem.message)))
+        self.problems = tuple(
+            sorted(set(problems), key=lambda problem: (str(problem.file), problem.line, problem.message))
+        )
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -53,7 +55,7 @@ class Report:
 
 @contextmanager
 def gathering(problems: list[Problem]) -> Iterator[None]:
-    """Put the problems of an AuthoringError inside the block into `problems`, so that others are found too."""
+    """Add the problems of an AuthoringError in the block to `problems`, so that others are found too."""
     try:
         yield
     except AuthoringError as error:

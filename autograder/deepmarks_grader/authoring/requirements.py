@@ -9,8 +9,19 @@ from pathlib import Path
 from deepmarks_grader.authoring.wheels import read_project
 
 STUDENT_PACKAGES = (
-    "torch torchvision numpy matplotlib scikit-learn pytest otter-grader jupyterlab ipykernel rich typer"
-).split()
+    "torch",
+    "torchvision",
+    "numpy",
+    "matplotlib",
+    "scikit-learn",
+    "pytest",
+    "otter-grader",
+    "jupyterlab",
+    "ipykernel",
+    "rich",
+    "typer",
+)
+_BUILD_TOOLS = frozenset({"setuptools", "wheel"})
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;#]+)")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -39,9 +50,10 @@ def student_requirements(repo: Path, wheel: str) -> str:
 def grader_requirements(repo: Path) -> str:
     """requirements.txt of the autograder zip: what both wheels need, at tested versions."""
     project = read_project(repo)["project"]
+    # What builds wheels is no use where they are only installed, and `pip freeze` does not pin it.
     wanted = [*project["dependencies"], *project["optional-dependencies"]["grader"]]
     matches = [_NAME.match(requirement) for requirement in wanted]
-    names = dict.fromkeys(match.group() for match in matches if match)
+    names = dict.fromkeys(match.group() for match in matches if match and match.group() not in _BUILD_TOOLS)
     return "\n".join(_pinned(list(names), read_pins(repo))) + "\n"
 
 

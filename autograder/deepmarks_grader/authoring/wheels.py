@@ -72,9 +72,7 @@ def build_wheels(repo: Path) -> Wheels:
     return Wheels(
         project["version"],
         _build(repo, repo / "shared" / "deepmarks", "deepmarks", student, project, package_data),
-        _build(
-            repo, repo / "autograder" / "deepmarks_grader", "deepmarks-grader", grader, project, package_data
-        ),
+        _build(repo, repo / "autograder" / "deepmarks_grader", "deepmarks-grader", grader, project, package_data),
     )
 
 
@@ -85,9 +83,7 @@ def _build(
         tree, out = Path(folder) / "tree", Path(folder) / "out"
         shutil.copytree(package, tree / package.name, ignore=_IGNORED)
         shutil.copyfile(repo / "LICENSE", tree / "LICENSE")
-        (tree / "pyproject.toml").write_text(
-            _pyproject(package.name, script, own, project, data), encoding="utf-8"
-        )
+        (tree / "pyproject.toml").write_text(_pyproject(package.name, script, own, project, data), encoding="utf-8")
         # The zip records permissions, and a checkout's depend on the umask.
         for path in tree.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -105,9 +101,7 @@ def _build(
         return Wheel(built[0].name, built[0].read_bytes())
 
 
-def _pyproject(
-    package: str, script: str, own: dict[str, Any], project: dict[str, Any], data: dict[str, Any]
-) -> str:
+def _pyproject(package: str, script: str, own: dict[str, Any], project: dict[str, Any], data: dict[str, Any]) -> str:
     """A pyproject.toml for one package; JSON's strings and lists of strings are TOML's too."""
     lines = ["[build-system]", 'requires = ["setuptools>=77"]', 'build-backend = "setuptools.build_meta"', ""]
     lines += ["[project]", f"name = {json.dumps(own['name'])}"]

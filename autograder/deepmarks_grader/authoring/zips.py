@@ -80,7 +80,10 @@ def _below(folder: Path, target: str) -> Files:
     files: Files = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if any(part.startswith(".") or part == "__pycache__" for part in parts) or path.suffix in (".pyc", ".pyo"):
+        if any(part.startswith(".") or part == "__pycache__" for part in parts) or path.suffix in (
+            ".pyc",
+            ".pyo",
+        ):
             continue
         if path.is_file() and not path.is_symlink():
             files[f"{target}/{'/'.join(parts)}"] = path.read_bytes()

@@ -20,13 +20,21 @@ from deepmarks.checks.run import group_by_question, run_checks
 from deepmarks.checks.student import Reference, Student
 from deepmarks.checks.workspace import Workspace
 from deepmarks.submission import Submission, compile_unit, definitions, read_submission
+
 from deepmarks_grader.bundle import Bundle, course_secret
 from deepmarks_grader.isolation.channel import WorkerChannel
 from deepmarks_grader.isolation.supervisor import Zygote, ZygoteError
 
-_WARMABLE = (
-    "numpy torch torch.nn.functional torchvision sklearn.datasets matplotlib.pyplot scipy.special PIL.Image"
-).split()
+_WARMABLE = [
+    "numpy",
+    "torch",
+    "torch.nn.functional",
+    "torchvision",
+    "sklearn.datasets",
+    "matplotlib.pyplot",
+    "scipy.special",
+    "PIL.Image",
+]
 """Modules that the zygote may import for a submission which names them: none runs code of the submission."""
 
 
@@ -73,8 +81,7 @@ class Grade:
             "score": self.score,
             "max_score": self.max_score,
             "questions": {
-                q.name: {"score": q.score, "max_score": q.max_score, "outcome": str(q.outcome)}
-                for q in self.questions
+                q.name: {"score": q.score, "max_score": q.max_score, "outcome": str(q.outcome)} for q in self.questions
             },
             "cause": self.cause,
         }
@@ -163,16 +170,14 @@ class Grader:
     def _folders(self) -> list[Any]:
         return [folder for folder in (self.bundle.public, self.bundle.hidden) if folder is not None]
 
-    def _session(
-        self, channel: WorkerChannel, submission: Submission, questions: Sequence[str] | None
-    ) -> CheckSession:
+    def _session(self, channel: WorkerChannel, submission: Submission, questions: Sequence[str] | None) -> CheckSession:
         assignment = self.bundle.assignment
         sources = definitions(submission)
         reference_channel = self._reference_channel
 
         def student(question: str, seed: int) -> Student:
             policy = OperatorPolicy(assignment.question(question).forbid)
-            return Student(channel, operators=policy, sources=sources, seed=seed)
+            return Student(channel, operators=policy, sources=sources, names=assignment.names, seed=seed)
 
         def seed(check: str, hidden: bool) -> int:
             if hidden:
@@ -236,5 +241,3 @@ def _wanted_modules(submission: Submission, present: Sequence[str]) -> list[str]
         if any(name == module or name.startswith(module + ".") for name in named)
         and (torch_allowed or not module.startswith("torch"))
     ]
-
-

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepmarks.checks.outcomes import CheckRecord, Outcome, QuestionRecord
+
 from deepmarks_grader.grading.grade import Grade
 from deepmarks_grader.grading.render import overview_markdown, plain, question_markdown, staff_markdown
 
@@ -125,7 +126,10 @@ def _test_file(question: QuestionRecord) -> Any:
         case = TestCase(plain(record.title), "", record.hidden, record.points, None, None)
         results.append(TestCaseResult(case, _message(record), record.outcome is Outcome.PASSED))
     file = ExceptionTestFile(
-        question.name, f"tests/{question.name}.py", [result.test_case for result in results], all_or_nothing=False
+        question.name,
+        f"tests/{question.name}.py",
+        [result.test_case for result in results],
+        all_or_nothing=False,
     )
     file.test_case_results = results
     return file

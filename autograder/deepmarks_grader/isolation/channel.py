@@ -17,6 +17,7 @@ from deepmarks.checks.messages import Operation, Reply, ReplyError, Request, rep
 from deepmarks.checks.outcomes import Cause
 from deepmarks.manifest import Limits
 from deepmarks.submission import Submission, Unit
+
 from deepmarks_grader.isolation.supervisor import Worker, WorkerExit, Zygote
 
 _LENGTH = struct.Struct("<I")
@@ -278,5 +279,3 @@ def explain_exit(code: int | None) -> Broken:
     reason = reasons.get(number, f"it received {number.name}")
     cause = Cause.FORBIDDEN if number is signal.SIGSYS else Cause.CRASH
     return Broken(cause, f"The process of your code died: {reason}.")
-
-

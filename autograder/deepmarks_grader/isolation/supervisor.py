@@ -176,7 +176,9 @@ class Zygote:
 
 def _clean_environment() -> dict[str, str]:
     """The environment of the zygote: nothing of the grader's own but where programs and fonts are."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH") if name in os.environ
+    }
     return {
         "LANG": "C.UTF-8",
         **kept,

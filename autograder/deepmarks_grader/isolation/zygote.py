@@ -71,7 +71,10 @@ def _warm(modules: list[str]) -> dict[str, Any]:
         _warm_torch()
     gc.collect()
     gc.freeze()
-    return {"failed": failed, "threads": len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1}
+    return {
+        "failed": failed,
+        "threads": len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1,
+    }
 
 
 def _warm_torch() -> None:

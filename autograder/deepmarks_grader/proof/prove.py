@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmarks.checks.outcomes import Outcome
-from deepmarks_grader.bundle import Bundle
+
+from deepmarks_grader.authoring import Mutant
+from deepmarks_grader.bundle import Bundle, bundle_from_repo
 from deepmarks_grader.grading import Grade, Grader
 from deepmarks_grader.proof.cases import Case, CaseKind, read_cases
 
@@ -76,34 +78,35 @@ class ProofReport:
 
 
 def prove(
-    bundle: Bundle,
-    folder: Path,
+    slug: str,
+    repo: Path,
     *,
     device: str = "cpu",
     only: Sequence[str] | None = None,
     report: Callable[[CaseResult], None] = lambda result: None,
 ) -> ProofReport:
-    """Prove the checks of the assignment whose checks lie in `folder`.
+    """Prove the checks of an assignment in a checkout.
 
     `only` restricts the proof to cases whose name contains one of its strings; `report` hears of each result at once.
     """
+    bundle = bundle_from_repo(slug, repo)
     results = []
     with Grader(bundle, device) as grader:
-        for case in read_cases(bundle, folder):
+        for case in read_cases(slug, repo):
             if only and not any(part in case.name for part in only):
                 continue
             result = _judge(case, grader.grade(case.submission, _questions(bundle, case)))
             report(result)
             results.append(result)
-    return ProofReport(bundle.assignment.slug, tuple(results))
+    return ProofReport(slug, tuple(results))
 
 
 def _questions(bundle: Bundle, case: Case) -> list[str] | None:
     """The questions to grade: for a mutant, its own and the earlier ones, which it must leave alone."""
-    if case.kind is not CaseKind.MUTANT:
+    if case.mutant is None:
         return None
     names = [question.name for question in bundle.assignment.questions]
-    return names[: names.index(case.question) + 1]
+    return names[: names.index(case.mutant.question) + 1]
 
 
 def _judge(case: Case, grade: Grade) -> CaseResult:
@@ -121,21 +124,19 @@ def _judge(case: Case, grade: Grade) -> CaseResult:
             if question.score or question.outcome is not Outcome.NOT_ATTEMPTED:
                 shortfalls.append(f"{question.name} is {question.outcome} with {question.score:g} points")
         return CaseResult(case, grade, tuple(shortfalls))
-    return _judge_mutant(case, grade, shortfalls)
+    assert case.mutant is not None
+    return _judge_mutant(case, case.mutant, grade, shortfalls)
 
 
-def _judge_mutant(case: Case, grade: Grade, shortfalls: list[str]) -> CaseResult:
+def _judge_mutant(case: Case, mutant: Mutant, grade: Grade, shortfalls: list[str]) -> CaseResult:
     heard: list[str] = []
     for question in grade.questions:
-        lost = question.score < question.max_score
-        if question.name == case.question:
-            heard = [record.sentence for record in question.records if record.outcome is not Outcome.PASSED]
-            if not lost:
-                shortfalls.append(f"it loses nothing in {case.question}")
-            failed = {r.check.split("::")[-1] for r in question.records if r.outcome is not Outcome.PASSED}
-            shortfalls += [f"{name} does not catch it" for name in case.caught_by if name not in failed]
-        elif lost:
-            first = next(r for r in question.records if r.outcome is not Outcome.PASSED)
-            shortfalls.append(f"it loses points in {question.name} already: {first.check}: {first.sentence}")
-    said = any(case.says.lower() in sentence.lower() for sentence in heard) if case.says else None
-    return CaseResult(case, grade, tuple(shortfalls), said, tuple(dict.fromkeys(heard)))
+        missed = [record for record in question.records if record.outcome is not Outcome.PASSED]
+        if question.name == mutant.question:
+            heard = list(dict.fromkeys(record.sentence for record in missed))
+            if not missed:
+                shortfalls.append(f"it loses nothing in {mutant.question}")
+        elif missed:
+            shortfalls.append(f"it loses points in {question.name} already: {missed[0].check}: {missed[0].sentence}")
+    said = any(mutant.says.lower() in sentence.lower() for sentence in heard) if mutant.says else None
+    return CaseResult(case, grade, tuple(shortfalls), said, tuple(heard))

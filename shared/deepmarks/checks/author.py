@@ -65,4 +65,3 @@ def student_raises(expected: type[Exception], sentence: str, *, pointer: str = "
             raise
         return
     raise Mismatch(sentence, kind="no-exception", detail=f"{expected.__name__} was expected", pointer=pointer)
-

@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import random
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deepmarks import wire
-from deepmarks.checks.messages import Reply, Request, reply_from_data
+from deepmarks.checks.limited import LimitedChannel, PrintedOutput
+from deepmarks.checks.messages import Failure, Reply, Request, reply_from_data
 from deepmarks.checks.outcomes import QuestionRecord
 from deepmarks.checks.plugin import CheckSession
 from deepmarks.checks.policy import OperatorPolicy, source_violation
@@ -21,6 +24,7 @@ from deepmarks.checks.run import group_by_question, run_checks
 from deepmarks.checks.student import Reference, Student
 from deepmarks.checks.workspace import Workspace
 from deepmarks.manifest import Assignment
+from deepmarks.submission import definitions, read_submission
 
 
 class LocalChannel:
@@ -58,11 +62,15 @@ def check_namespace(
 ) -> list[QuestionRecord]:
     """Run the public checks of the assignment in `folder` against the names in `namespace`.
 
-    `folder` holds `assignment.json` and `checks/`; `source` is the submission's text, for the source policies.
+    `folder` holds `assignment.json` and `checks/`; `source` is the submission's text, for the source policies. The
+    assignment's limits for calls and questions hold; what the code prints is in the records. `staff` of a record holds
+    the traceback of the student's own code, for those who ask for it. KeyboardInterrupt passes through.
     """
     assignment = Assignment.load(folder)
     probes = folder / "checks" / "probes.py"
-    channel = LocalChannel(Workspace(namespace, probes.read_text("utf-8") if probes.is_file() else ""))
+    workspace = _TracedWorkspace(namespace, probes.read_text("utf-8") if probes.is_file() else "")
+    channel = LimitedChannel(LocalChannel(workspace), assignment.limits)
+    sources = definitions(read_submission(source.encode("utf-8", "replace"), "source.py")) if source else {}
     forbidden = {}
     for question in assignment.questions:
         violation = source_violation(source, question.names, question.forbid)
@@ -70,11 +78,38 @@ def check_namespace(
             forbidden[question.name] = violation
 
     def student(name: str, seed: int) -> Student:
-        return Student(channel, operators=OperatorPolicy(assignment.question(name).forbid), seed=seed)
+        policy = OperatorPolicy(assignment.question(name).forbid)
+        return Student(channel, operators=policy, sources=sources, names=assignment.names, seed=seed)
 
-    session = CheckSession(student, forbidden=forbidden, questions=questions)
-    records = run_checks([folder / "checks" / "public"], session)
+    def begin(question: str, check: str) -> None:
+        channel.begin(question)
+        workspace.check = check
+
+    output = PrintedOutput(assignment.limits.output_kb)
+    session = CheckSession(
+        student, forbidden=forbidden, questions=questions, take_output=output.take, begin=begin
+    )
+    with output.kept():
+        records = run_checks([folder / "checks" / "public"], session)
+    records = [replace(r, staff=r.staff or workspace.traces.get(r.check, "")) for r in records]
     return group_by_question(assignment, records, questions)
+
+
+class _TracedWorkspace(Workspace):
+    """A workspace that remembers the first traceback of each check, from the student's code on."""
+
+    def __init__(self, namespace: dict[str, Any], probes_source: str) -> None:
+        super().__init__(namespace, probes_source)
+        self.check = ""
+        self.traces: dict[str, str] = {}
+
+    def _failure(self, error: BaseException, name: str) -> Failure:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_globals is not self.namespace:
+            trace = trace.tb_next
+        if trace is not None:
+            self.traces.setdefault(self.check, "".join(traceback.format_exception(type(error), error, trace)))
+        return super()._failure(error, name)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Failure:
     """An exception on the student's side, in words. None of it is trusted: it is shown, never obeyed."""
 
     kind: str
-    """`raised`, `missing`, `not-implemented`, `not-a-module`, `state-mismatch`, `detached` or `probe-missing`."""
+    """One of `_FAILURE_KINDS`."""
     type_name: str = ""
     message: str = ""
     where: str = ""
@@ -65,7 +65,16 @@ class Reply:
 
 
 _FAILURE_KINDS = frozenset(
-    "raised missing not-implemented not-a-module state-mismatch detached probe-missing".split()
+    [
+        "raised",
+        "missing",
+        "not-implemented",
+        "not-a-module",
+        "state-mismatch",
+        "detached",
+        "output-mismatch",
+        "probe-missing",
+    ]
 )
 _TEXT_LIMIT = 2000
 
@@ -81,7 +90,13 @@ def reply_to_data(reply: Reply) -> dict[str, Any]:
         "value": reply.value,
         "failure": None
         if failure is None
-        else [failure.kind, failure.type_name, failure.message[:_TEXT_LIMIT], failure.where, failure.function],
+        else [
+            failure.kind,
+            failure.type_name,
+            failure.message[:_TEXT_LIMIT],
+            failure.where,
+            failure.function,
+        ],
         "mutated": list(reply.mutated),
         "operators": list(reply.operators),
     }
@@ -101,9 +116,7 @@ def reply_from_data(data: Any) -> Reply:
         raise ReplyError("the reply's list of changed inputs is malformed")
     if type(operators) is not list or not all(type(name) is str for name in operators) or len(operators) > 64:
         raise ReplyError("the reply's list of operators is malformed")
-    return Reply(
-        data["value"], None if failure is None else Failure(*failure), tuple(mutated), tuple(operators)
-    )
+    return Reply(data["value"], None if failure is None else Failure(*failure), tuple(mutated), tuple(operators))
 
 
 class Channel(Protocol):

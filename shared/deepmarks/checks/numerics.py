@@ -47,5 +47,3 @@ def numerical_vjp(
 
         return torch.from_numpy(gradient)
     return gradient
-
-

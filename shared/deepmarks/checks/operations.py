@@ -15,6 +15,10 @@ class StateMismatchError(Exception):
     """The module's parameters have other names or shapes than the state_dict; the message lists them as JSON."""
 
 
+class OutputMismatchError(Exception):
+    """The result is no tensor of the cotangent's shape, so that it cannot be differentiated."""
+
+
 class ResultDetachedError(Exception):
     """No gradient can reach the inputs from the result."""
 
@@ -33,12 +37,18 @@ def gradients(output: Any, cotangent: Any, inputs: Sequence[Any], pick: int | No
     """The vector-Jacobian product of `output` with `cotangent` for each of `inputs` (None where it does not depend)."""
     import torch
 
+    if pick is not None and not (isinstance(output, tuple | list) and pick < len(output)):
+        raise OutputMismatchError
     chosen = output if pick is None else output[pick]
-    if isinstance(chosen, torch.Tensor):
-        outputs, cotangents = [chosen], [cotangent]
-    else:
-        outputs, cotangents = list(chosen), list(cotangent)
-    if not any(isinstance(item, torch.Tensor) and item.requires_grad for item in outputs):
+    single = isinstance(cotangent, torch.Tensor)
+    outputs = [chosen] if single else list(chosen) if isinstance(chosen, tuple | list) else []
+    cotangents = [cotangent] if single else list(cotangent)
+    if len(outputs) != len(cotangents) or any(
+        not isinstance(out, torch.Tensor) or out.shape != grad.shape
+        for out, grad in zip(outputs, cotangents, strict=True)
+    ):
+        raise OutputMismatchError
+    if not any(item.requires_grad for item in outputs):
         raise ResultDetachedError
     pairs = [(out, grad) for out, grad in zip(outputs, cotangents, strict=True) if out.requires_grad]
     found = torch.autograd.grad(

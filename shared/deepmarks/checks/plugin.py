@@ -49,6 +49,8 @@ class CheckPlugin:
     def __init__(self, session: CheckSession) -> None:
         self.session = session
         self.collection_errors: list[str] = []
+        self.interrupt: BaseException | None = None
+        """What stopped the run from the keyboard."""
         self._infos: dict[str, CheckInfo] = {}
         self._records: dict[str, list[CheckRecord]] = {}
         self._started = 0.0
@@ -99,6 +101,10 @@ class CheckPlugin:
         """Keep what could not be collected: the grader must know."""
         if report.failed:
             self.collection_errors.append(str(report.longrepr))
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep the interrupt, which pytest turns into an exit code."""
+        self.interrupt = excinfo.value
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the checks of the questions asked for."""
@@ -202,9 +208,7 @@ def _judge(record: CheckRecord, error: BaseException | None) -> CheckRecord:
             )
         case CheckError():
             sentence = "The grader could not run this check; staff have been told."
-            return replace(
-                record, outcome=Outcome.BROKEN, cause=Cause.INTERNAL, sentence=sentence, staff=str(error)
-            )
+            return replace(record, outcome=Outcome.BROKEN, cause=Cause.INTERNAL, sentence=sentence, staff=str(error))
     detail = f"{type(error).__name__}: {error}"
     return replace(
         record,

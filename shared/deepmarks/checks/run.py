@@ -14,17 +14,34 @@ from deepmarks.checks.outcomes import CheckRecord, QuestionRecord
 from deepmarks.checks.plugin import CheckPlugin, CheckSession
 from deepmarks.manifest import Assignment
 
-_UNUSED_PLUGINS = (
-    "cacheprovider terminal doctest junitxml pastebin stepwise unittest faulthandler setuponly setupplan "
-    "logging threadexception unraisableexception debugging legacypath recwarn monkeypatch tmpdir warnings"
-).split()
+_UNUSED_PLUGINS = [
+    "cacheprovider",
+    "terminal",
+    "doctest",
+    "junitxml",
+    "pastebin",
+    "stepwise",
+    "unittest",
+    "faulthandler",
+    "setuponly",
+    "setupplan",
+    "logging",
+    "threadexception",
+    "unraisableexception",
+    "debugging",
+    "legacypath",
+    "recwarn",
+    "monkeypatch",
+    "tmpdir",
+    "warnings",
+]
 
 
 def run_checks(folders: Sequence[Path], session: CheckSession) -> list[CheckRecord]:
     """Run every check below `folders` against `session`.
 
     pytest's own configuration, plugins and conftest files are left out, so that a check behaves the same everywhere.
-    Raises CheckError if a check file cannot be collected.
+    Raises CheckError if a check file cannot be collected; KeyboardInterrupt passes through.
     """
     plugin = CheckPlugin(session)
     options = [f"-pno:{name}" for name in _UNUSED_PLUGINS]
@@ -32,6 +49,8 @@ def run_checks(folders: Sequence[Path], session: CheckSession) -> list[CheckReco
     options += ["--rootdir", str(folders[0].parent), "-o", "python_functions=test_*"]
     with _plain_environment():
         status = pytest.main([*options, *map(str, folders)], plugins=[plugin])
+    if plugin.interrupt is not None:
+        raise plugin.interrupt
     if plugin.collection_errors:
         raise CheckError("some checks could not be read:\n" + "\n".join(plugin.collection_errors))
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -52,7 +71,7 @@ def group_by_question(
 
 @contextmanager
 def _plain_environment() -> Iterator[None]:
-    """pytest without the plugins and options of the surrounding environment."""
+    """Pytest without the plugins and options of the surrounding environment."""
     changed = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": ""}
     previous = {name: os.environ.get(name) for name in [*changed, "PYTEST_CURRENT_TEST"]}
     os.environ.update(changed)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
 from deepmarks.checks.messages import Channel, Failure, Operation, Reply, Request
-from deepmarks.checks.outcomes import Cause
 from deepmarks.checks.policy import OperatorPolicy
 from deepmarks.compare import Mismatch
 
@@ -52,14 +51,16 @@ class Student:
         *,
         operators: OperatorPolicy | None = None,
         sources: Mapping[str, str] | None = None,
+        names: Collection[str] = (),
         seed: int = 0,
-        stand_in: Mapping[str, str] | None = None,
     ) -> None:
         self._channel = channel
         self._operators = operators or OperatorPolicy()
         self._sources = dict(sources or {})
+        # A name that comes back from the student's side is repeated only if the contract knows it: whatever else
+        # it says could carry a hidden check's inputs out.
+        self._names = frozenset(names)
         self._seed = seed
-        self._stand_in = dict(stand_in or {})
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -186,24 +187,52 @@ class Student:
         stand_in: Mapping[str, str] | None,
         seed: int | None,
     ) -> Reply:
-        stand_ins = {**self._stand_in, **(stand_in or {})}
-        if stand_ins:
-            options["stand_in"] = stand_ins
+        if stand_in:
+            options["stand_in"] = dict(stand_in)
         options["seed"] = self._seed if seed is None else seed
         if operation is not Operation.VALUE and self._operators.watch:
             options["watch"] = self._operators.watch
         reply = self._channel.request(Request(operation, name, tuple(args), dict(kwargs), options))
         self._operators.check(reply.operators)
         if reply.failure is not None:
-            raise _exception(name, reply.failure, options)
+            raise self._exception(operation, name, reply.failure, options)
         if reply.mutated:
-            raise Mismatch(
-                f"{name} changes its input number {reply.mutated[0] + 1}: work on a copy.",
-                kind="input-changed",
-                detail="",
-                pointer="",
+            changed = (
+                "one of its inputs" if operation is Operation.PROBE else f"its input number {reply.mutated[0] + 1}"
             )
+            who = "Your code" if operation is Operation.PROBE else name
+            raise Mismatch(f"{who} changes {changed}: work on a copy.", kind="input-changed")
         return reply
+
+    def _exception(self, operation: Operation, name: str, failure: Failure, options: Mapping[str, Any]) -> Exception:
+        """The exception that a failure on the student's side stands for."""
+        if failure.function in self._names:
+            who = failure.function
+        else:
+            who = "Your code" if operation is Operation.PROBE else name
+        match failure.kind:
+            case "missing":
+                return NotAttempted(f"{who if who != 'Your code' else 'A name that this check needs'} is not defined.")
+            case "not-implemented":
+                return NotAttempted(f"{who} still raises NotImplementedError.")
+            case "probe-missing":
+                return CheckError(f"probes.py does not define {failure.function}")
+            case "not-a-module":
+                return Mismatch(f"{name} is not an nn.Module.", kind="not-a-module", detail=failure.message)
+            case "detached":
+                return Mismatch(
+                    f"No gradient flows from the result of {name} back to its inputs: "
+                    "was it detached, or computed outside torch?",
+                    kind="detached",
+                )
+            case "output-mismatch":
+                return Mismatch(
+                    f"The result of {name} is not a tensor of the right shape, so its gradient cannot be taken.",
+                    kind="output-mismatch",
+                )
+            case "state-mismatch":
+                return _state_mismatch(name, failure.message, options)
+        return StudentError(who, failure.type_name, failure.message, failure.where)
 
 
 class Reference(Student):
@@ -222,36 +251,6 @@ def _differentiable(tensor: Any) -> bool:
     return bool(tensor.is_floating_point() or tensor.is_complex())
 
 
-def _exception(name: str, failure: Failure, options: Mapping[str, Any]) -> Exception:
-    """The exception that a failure on the student's side stands for."""
-    match failure.kind:
-        case "missing":
-            return NotAttempted(f"{_identifier(failure.function, name)} is not defined.")
-        case "not-implemented":
-            return NotAttempted(f"{_identifier(failure.function, name)} still raises NotImplementedError.")
-        case "probe-missing":
-            return CheckError(f"probes.py does not define {failure.function}")
-        case "not-a-module":
-            return Mismatch(f"{name} is not an nn.Module.", kind="not-a-module", detail=failure.message, pointer="")
-        case "detached":
-            return Mismatch(
-                f"No gradient flows from the result of {name} back to its inputs: "
-                "was it detached, or computed outside torch?",
-                kind="detached",
-                detail="",
-                pointer="",
-            )
-        case "state-mismatch":
-            return _state_mismatch(name, failure.message, options)
-    return StudentError(name, failure.type_name, failure.message, failure.where)
-
-
-def _identifier(found: str, asked: str) -> str:
-    """The name that a failure gives, if it is one of those that the check asked for; never free text."""
-    last = found.split(".")[0]
-    return last if last.isidentifier() and last.isascii() and len(last) <= 40 else asked
-
-
 def _state_mismatch(name: str, message: str, options: Mapping[str, Any]) -> Exception:
     wanted = {key: list(value.shape) for key, value in (options.get("state") or {}).items()}
     try:
@@ -267,9 +266,4 @@ def _state_mismatch(name: str, message: str, options: Mapping[str, Any]) -> Exce
     else:
         sentence = f"{name} has parameters or buffers that the contract does not name."
     detail = f"expected {wanted}, received {own}"
-    return Mismatch(sentence, kind="state-dict", detail=detail, pointer="")
-
-
-def timed_out(seconds: float) -> Broken:
-    """The outcome of a call that ran out of time."""
-    return Broken(Cause.TIMEOUT, f"Your code did not finish within {seconds:g} seconds.")
+    return Mismatch(sentence, kind="state-dict", detail=detail)

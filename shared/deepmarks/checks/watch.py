@@ -62,12 +62,12 @@ class watch_operators(AbstractContextManager[None]):  # noqa: N801 - used like a
 def _recording_mode(record: Callable[[str], None]) -> Any:
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    class Recorder(TorchDispatchMode):
+    class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             record(func.name().split(".")[0])
             return func(*args, **(kwargs or {}))
 
-    return Recorder()
+    return Recorder()  # type: ignore[no-untyped-call]
 
 
 def _patch_engine(record: Callable[[], None]) -> Callable[[], object]:

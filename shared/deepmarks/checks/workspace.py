@@ -18,6 +18,7 @@ from deepmarks import wire
 from deepmarks.checks.messages import Failure, Operation, Reply, reply_to_data
 from deepmarks.checks.operations import (
     NotAModuleError,
+    OutputMismatchError,
     ResultDetachedError,
     StateMismatchError,
     run_module,
@@ -90,21 +91,27 @@ class Workspace:
                 seed_everything(options["seed"])
             if operation is Operation.VALUE:
                 return Reply(self._get(name))
-            with self._standing_in(options.get("stand_in") or {}, pause=getattr(watching, "pause", None)), watching:
+            with (
+                self._standing_in(options.get("stand_in") or {}, pause=getattr(watching, "pause", None)),
+                watching,
+            ):
                 value = self._run(operation, name, args, kwargs, options)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and not self._is_worker:
                 raise
             return Reply(failure=self._failure(error, name), operators=tuple(sorted(operators)))
         mutated = tuple(
-            index
-            for index, (item, was) in enumerate(zip(inputs, before, strict=True))
-            if self._snapshot(item) != was
+            index for index, (item, was) in enumerate(zip(inputs, before, strict=True)) if self._snapshot(item) != was
         )
         return Reply(value, mutated=mutated, operators=tuple(sorted(operators)))
 
     def _run(
-        self, operation: Operation, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], options: dict[str, Any]
+        self,
+        operation: Operation,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: dict[str, Any],
     ) -> Any:
         if operation is Operation.PROBE:
             probe = getattr(self._probes, name, None)
@@ -179,6 +186,8 @@ class Workspace:
                 return Failure("state-mismatch", message=str(error))
             case ResultDetachedError():
                 return Failure("detached")
+            case OutputMismatchError():
+                return Failure("output-mismatch")
             case NotImplementedError():
                 return Failure("not-implemented", where=where, function=function or name)
         own = getattr(builtins, type(error).__name__, None) is type(error)
@@ -197,7 +206,10 @@ class Workspace:
             if frame.f_globals is self.namespace:
                 file = frame.f_code.co_filename
                 file = file if len(file) < 40 else "your notebook"
-                where, function = f"{file.strip('<>')}, line {trace.tb_lineno}", frame.f_code.co_qualname
+                where, function = (
+                    f"{file.strip('<>')}, line {trace.tb_lineno}",
+                    frame.f_code.co_qualname.split(".")[0],
+                )
             trace = trace.tb_next
         return where, function
 

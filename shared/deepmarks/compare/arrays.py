@@ -70,7 +70,7 @@ def natural(value: Any) -> Array:
         try:
             return np.asarray(float(value))
         except OverflowError:
-            return np.asarray(math.copysign(math.inf, value))
+            return np.asarray(math.inf if value > 0 else -math.inf)
     return np.asarray(value)
 
 
@@ -124,14 +124,10 @@ def evidence(values: Array, limits: Tolerance, *, continuous_only: bool = False)
     """Return how many bits of proof it is when every one of these values was met.
 
     A number that fits by accident has the probability (width of the tolerance) / (spread of the values); each
-    distinct one counts once. Whole numbers count with the entropy of their distribution instead, since
+    distinct one counts once, and numbers with few decimals no more than their grid. Whole numbers count with the entropy of their distribution instead, since
     small ones meet often. Constants prove nothing.
     """
-    flat = (
-        np.concatenate([values.real.ravel(), values.imag.ravel()])
-        if values.dtype.kind == "c"
-        else values.ravel()
-    )
+    flat = np.concatenate([values.real.ravel(), values.imag.ravel()]) if values.dtype.kind == "c" else values.ravel()
     flat = flat[np.isfinite(flat)]
     whole = flat == np.rint(flat)
     distinct = np.unique(flat)
@@ -143,11 +139,26 @@ def evidence(values: Array, limits: Tolerance, *, continuous_only: bool = False)
         with np.errstate(all="ignore"):
             spread = float(distinct[-1] - distinct[0])
             width = 2 * (limits.atol + limits.rtol * np.abs(fractions)) + spread * 2.0**-_BITS_OF_ONE_NUMBER
+            width = np.maximum(width, _grid(fractions))
             bits += float(np.clip(np.log2(spread / width), 0.0, _BITS_OF_ONE_NUMBER).sum())
     if whole.any() and not continuous_only:
         counts = np.unique(flat[whole], return_counts=True)[1] / whole.sum()
         bits += float(whole.sum() * -(counts * np.log2(counts)).sum())
     return bits
+
+
+def round_number(value: Any) -> bool:
+    """Tell whether a single number has at most three decimals, up to rounding: such numbers meet by accident."""
+    return bool(abs(1000 * value - np.rint(1000 * value)) < 1e-3)
+
+
+def _grid(values: Array) -> float:
+    """Return the step of the decimal grid on which all the values lie, or 0 if they have more than 3 decimals."""
+    for decimals in (1, 2, 3):
+        scaled = values * 10**decimals
+        if np.all(np.abs(scaled - np.rint(scaled)) < 1e-3):
+            return 10.0**-decimals
+    return 0.0
 
 
 def bits_of_order(size: int) -> float:

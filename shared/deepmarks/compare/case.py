@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from deepmarks.compare.arrays import ENOUGH_BITS, Array, Mask, close, evidence, scaled_tolerance
+from deepmarks.compare.arrays import ENOUGH_BITS, Array, Mask, close, evidence, round_number, scaled_tolerance
 from deepmarks.devices import Tolerance
 
 Words = Mapping[str, str]
@@ -57,6 +57,10 @@ class Case:
         """Tell whether both have one shape and agree everywhere, whatever that proves."""
         if received.shape != predicted.shape or not received.size:
             return False
+        corner = tuple(slice(0, 8) for _ in received.shape)  # most hypotheses fail there at once
+        loose = Tolerance(_SLACK * self.limits.rtol, _SLACK * self.limits.atol)
+        if not close(received[corner], predicted[corner], loose).all():
+            return False
         return bool(close(received, predicted, self.slack(predicted)).all())
 
     def proves(self, received: Array, predicted: Array, enough: float = ENOUGH_BITS) -> bool:
@@ -68,7 +72,7 @@ class Case:
         if predicted.size != 1:
             return self.proves(received, predicted)
         value = predicted.reshape(-1)[0]
-        telling = bool(np.isfinite(value)) and value != np.rint(value) and self.limits.rtol <= 1e-4
+        telling = bool(np.isfinite(value)) and not round_number(value) and self.limits.rtol <= 1e-4
         return telling and self.meets(received, predicted)
 
     def axis_name(self, axis: int, ndim: int) -> str:

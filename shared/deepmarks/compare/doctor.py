@@ -44,9 +44,7 @@ def examine(case: Case) -> Diagnosis:
                 return Diagnosis(hypothesis.kind, sentence, _join(words.get("detail", ""), describe(case)))
     if case.actual.shape != case.expected.shape:
         return Diagnosis("different-shape", _other_shape(case), describe(case))
-    return Diagnosis(
-        "different-values", say("{what} has other values than expected.", case.what), describe(case)
-    )
+    return Diagnosis("different-values", say("{what} has other values than expected.", case.what), describe(case))
 
 
 def describe(case: Case) -> str:
@@ -100,9 +98,7 @@ def _other_shape(case: Case) -> str:
         return say("{what} has another length than expected.", case.what)
     if len(differing) == 1:
         axis = case.axis_name(differing[0], wanted)
-        return say(
-            "{what} has another shape than expected: the length of its {axis} is wrong.", case.what, axis=axis
-        )
+        return say("{what} has another shape than expected: the length of its {axis} is wrong.", case.what, axis=axis)
     return say("{what} has another shape than expected.", case.what)
 
 

@@ -69,9 +69,7 @@ def differences(actual: Any, expected: Any, what: str, options: Options, path: P
     elif wanted is Kind.TEXT:
         yield from _text(actual, expected, what, path)
     elif actual != expected:
-        kind, sentence = (
-            ("wrong-truth", "{what} is the wrong truth value.") if wanted is Kind.TRUTH else _OTHER
-        )
+        kind, sentence = ("wrong-truth", "{what} is the wrong truth value.") if wanted is Kind.TRUTH else _OTHER
         yield Fault(path, Diagnosis(kind, say(sentence, what), _expected_received(expected, actual)))
 
 
@@ -165,23 +163,17 @@ def _mask(mask: Any, shape: tuple[int, ...]) -> Mask | None:
         return None  # the mask belongs to another part of the result
 
 
-def _mapping(
-    actual: Any, expected: Mapping[Any, Any], what: str, options: Options, path: Path
-) -> Iterator[Fault]:
+def _mapping(actual: Any, expected: Mapping[Any, Any], what: str, options: Options, path: Path) -> Iterator[Fault]:
     missing = [key for key in expected if key not in actual]
     unknown = [key for key in actual if key not in expected]
     detail = f"missing: {_short(missing)}; not asked for: {_short(unknown)}"
     if missing:
         first = missing[0]
-        named_key = isinstance(first, str) and all(
-            part.isidentifier() or part.isdigit() for part in first.split(".")
-        )
+        named_key = isinstance(first, str) and all(part.isidentifier() or part.isdigit() for part in first.split("."))
         entry = f"the entry {first!r}" if named_key else "an entry"
         yield Fault(path, Diagnosis("missing-entry", say("{what} lacks {entry}.", what, entry=entry), detail))
     elif unknown:
-        yield Fault(
-            path, Diagnosis("unknown-entry", say("{what} has an entry that is not asked for.", what), detail)
-        )
+        yield Fault(path, Diagnosis("unknown-entry", say("{what} has an entry that is not asked for.", what), detail))
     for key, value in expected.items():
         if key in actual:
             yield from differences(actual[key], value, f"{what}[{key!r}]", options, (*path, key))
@@ -211,19 +203,9 @@ def _set(actual: Any, expected: Any, what: str, path: Path) -> Iterator[Fault]:
     missing, unknown = expected - actual, actual - expected
     if not missing and not unknown:
         return
-    which = (
-        "lacks elements and has others"
-        if missing and unknown
-        else "lacks elements"
-        if missing
-        else "has elements"
-    )
-    sentence = say(
-        "{what} {which} that are not asked for." if unknown else "{what} {which}.", what, which=which
-    )
-    detail = (
-        f"missing: {_short(sorted(missing, key=repr))}; not asked for: {_short(sorted(unknown, key=repr))}"
-    )
+    which = "lacks elements and has others" if missing and unknown else "lacks elements" if missing else "has elements"
+    sentence = say("{what} {which} that are not asked for." if unknown else "{what} {which}.", what, which=which)
+    detail = f"missing: {_short(sorted(missing, key=repr))}; not asked for: {_short(sorted(unknown, key=repr))}"
     yield Fault(path, Diagnosis("different-elements", sentence, detail))
 
 
@@ -245,7 +227,10 @@ def _expected_received(expected: Any, actual: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more than 4300 digits
+        return "a very long number"
     return text if len(text) <= _TEXT_IN_DETAIL else text[:_TEXT_IN_DETAIL] + "..."
 
 

@@ -61,7 +61,7 @@ def dtype_fault(actual: Any, expected: Any, what: str) -> Diagnosis | None:
 
 
 def as_vector(value: Any, depth: int = 0) -> Array | None:
-    """Return nested lists of plain numbers as one array, or None if they are anything else, ragged or empty."""
+    """Return nested lists of plain numbers as one array; None for anything else, ragged or empty."""
     if not isinstance(value, list | tuple) or not value or not _plain(value, depth):
         return None
     try:

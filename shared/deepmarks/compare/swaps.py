@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deepmarks.compare.arrays import ENOUGH_BITS, evidence, is_number, wide
+from deepmarks.compare.arrays import ENOUGH_BITS, evidence, is_number, round_number, wide
 from deepmarks.compare.doctor import say
 from deepmarks.compare.faults import Fault, Options, agree
 from deepmarks.compare.kinds import Kind, kind_of
@@ -17,9 +17,7 @@ from deepmarks.devices import Tolerance
 _PARTS_AT_MOST = 64  # pairs are tried, so the time grows with the square
 
 
-def exchanged(
-    actual: Any, expected: Any, faults: Sequence[Fault], what: str, options: Options
-) -> Diagnosis | None:
+def exchanged(actual: Any, expected: Any, faults: Sequence[Fault], what: str, options: Options) -> Diagnosis | None:
     """Say which two entries of a dict or tuple are exchanged, or which one holds another's value."""
     keys = _wrong_keys(actual, expected, faults)
     if not keys or len(keys) > _PARTS_AT_MOST:
@@ -68,7 +66,5 @@ def _telling(value: Any) -> bool:
     array = wide(value)
     if array.size == 1:
         number = array.reshape(-1)[0]
-        return bool(np.isfinite(number) and number != np.rint(number)) and (
-            is_number(value) or array.ndim <= 2
-        )
+        return bool(np.isfinite(number) and not round_number(number)) and (is_number(value) or array.ndim <= 2)
     return evidence(array, Tolerance(1e-5, 1e-8)) >= ENOUGH_BITS

@@ -35,7 +35,7 @@ def read_path(path: Path) -> Submission:
     """
     name = printable(path.name)
     try:
-        data = _read_file(path)
+        data = read_regular_file(path)
     except RefusedError as error:
         return Submission(name, Kind.UNREADABLE, cause=str(error))
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")) or (path.suffix.lower() == ".zip" and data):
@@ -43,7 +43,8 @@ def read_path(path: Path) -> Submission:
     return read_submission(data, path.name)
 
 
-def _read_file(path: Path) -> bytes:
+def read_regular_file(path: Path) -> bytes:
+    """The bytes of the regular file at `path`; RefusedError for anything else, and beyond the size limit."""
     flags = os.O_RDONLY
     for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
         flags |= getattr(os, flag, 0)  # a FIFO would block; not every system has all of them

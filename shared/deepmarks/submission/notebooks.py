@@ -150,9 +150,9 @@ def percent_cells(text: str, notices: list[str]) -> Iterator[Cell]:
 
 
 def _marks(text: str, lines: list[str]) -> list[int]:
-    """The lines with markers; one inside a string counts only if the file is broken anyway."""
+    """The lines with markers; one inside a string counts only if the file is broken (or huge)."""
     marks = [index for index, line in enumerate(lines) if _MARKER.match(line)]
-    if isinstance(parse(text), Problem):
+    if len(text) > limits.WHOLE_CHARS or isinstance(parse(text), Problem):
         return marks
     wanted, state, kept = set(marks), LineState(), []
     for index, line in enumerate(lines):

@@ -36,8 +36,8 @@ class Piece:
 def split(text: str, dropped: list[tuple[int, str]]) -> Iterator[Piece]:
     r"""The top-level statements of `text` (line ends \n), in their order.
 
-    Lines that only IPython understands are appended to `dropped`, with their numbers. Never raises. Time is linear
-    in the length; memory holds the tree of one block at a time, or of a short text.
+    Lines that only IPython understands are appended to `dropped`, with their numbers. Never raises. Time is
+    linear in the length; memory holds the tree of one block at a time, or of a short text.
     """
     parsed = parse(text) if len(text) <= limits.WHOLE_CHARS else None
     if isinstance(parsed, list):

@@ -1,7 +1,7 @@
 """The hypotheses of the doctor, in the order in which they are tried: the first that fits is named.
 
-The order is: plain facts, clean factors, the right numbers elsewhere, a function too much, NaN, some
-places only, a wrong axis, infinities, and last what has a free parameter.
+The order is: plain facts, clean factors, the right numbers elsewhere, a function too much, NaN, the mask, a
+wrong axis, infinities, some places only, and last what has a free parameter.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ SAME_SHAPE: tuple[Hypothesis, ...] = (
     *places.NOT_FINITE,
     *places.MASKED,
     *axes.WRONG_AXIS,
-    *places.TABLE,
     *places.INFINITE,
+    *places.TABLE,
     *scale.FREE,
     *pointwise.LOOSE,
     *axes.NORMALISATION,

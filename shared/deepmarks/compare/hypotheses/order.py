@@ -10,7 +10,7 @@ import numpy as np
 from deepmarks.compare.arrays import ENOUGH_BITS, SIMPLE_BITS, Array, bits_of_order
 from deepmarks.compare.case import Case, Hypothesis, Words, fits
 
-_AXES_AT_MOST = 5  # 5! orders of axes; beyond that the search takes longer than it helps
+_AXES_AT_MOST = 4  # 4! orders of axes; beyond that the search takes longer than it helps
 
 
 def _transposed(case: Case) -> Words | None:
@@ -79,8 +79,7 @@ def _slices_permuted(case: Case) -> Words | None:
         if case.expected.shape[axis] < 3:
             continue
         received, wanted = (
-            np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
-            for array in (case.actual, case.expected)
+            np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1) for array in (case.actual, case.expected)
         )
         if not np.isfinite(received).all() or not np.isfinite(wanted).all():
             continue
@@ -96,9 +95,7 @@ def _entries_permuted(case: Case) -> Words | None:
     if not case.real or case.actual.shape != case.expected.shape or case.expected.size < 3:
         return None
     received, wanted = np.sort(case.actual, axis=None), np.sort(case.expected, axis=None)
-    return fits(
-        case.meets(received, wanted) and case.bits(wanted) - bits_of_order(wanted.size) >= ENOUGH_BITS
-    )
+    return fits(case.meets(received, wanted) and case.bits(wanted) - bits_of_order(wanted.size) >= ENOUGH_BITS)
 
 
 TABLE = (
@@ -106,20 +103,14 @@ TABLE = (
     Hypothesis("axes-swapped", "{what} has its {first} and its {second} swapped.", _axes_swapped),
     Hypothesis("axes-permuted", "{what} is right, but its axes are in another order.", _axes_permuted),
     Hypothesis("reversed", "{what} is in reverse order{along}.", _reversed),
-    Hypothesis(
-        "shifted-late", "{what} comes one step too late{along}.", lambda case: _shifted(case, late=True)
-    ),
-    Hypothesis(
-        "shifted-early", "{what} comes one step too early{along}.", lambda case: _shifted(case, late=False)
-    ),
+    Hypothesis("shifted-late", "{what} comes one step too late{along}.", lambda case: _shifted(case, late=True)),
+    Hypothesis("shifted-early", "{what} comes one step too early{along}.", lambda case: _shifted(case, late=False)),
     Hypothesis(
         "reshaped-for-transposed",
         "{what} holds the right numbers in the order of another layout: "
         "it looks as if you reshaped where axes must be swapped.",
         _reshaped_for_transposed,
     ),
-    Hypothesis(
-        "slices-permuted", "{what} is right, but in another order along its {axis}.", _slices_permuted
-    ),
+    Hypothesis("slices-permuted", "{what} is right, but in another order along its {axis}.", _slices_permuted),
     Hypothesis("entries-permuted", "{what} holds the right numbers in another order.", _entries_permuted),
 )

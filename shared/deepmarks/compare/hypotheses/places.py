@@ -75,9 +75,7 @@ def _masked_only(case: Case) -> Words | None:
 
 
 def _zeros_missing(case: Case) -> Words | None:
-    return fits(
-        case.wrong.sum() >= 2 and not case.whole and _confined(case, case.expected == 0, at_least=0.5)
-    )
+    return fits(case.wrong.sum() >= 2 and not case.whole and _confined(case, case.expected == 0, at_least=0.5))
 
 
 def _zeroed(case: Case) -> Words | None:
@@ -175,12 +173,8 @@ TABLE = (
     Hypothesis("one-slice", "{what} differs in one place{along} only; all others are right.", _one_slice),
     Hypothesis("one-entry", "{what} differs in a single entry; all others are right.", _one_entry),
     Hypothesis("diagonal", "{what} differs only on the diagonal.", lambda case: _triangle(case, "diagonal")),
-    Hypothesis(
-        "above-diagonal", "{what} differs only above the diagonal.", lambda case: _triangle(case, "above")
-    ),
-    Hypothesis(
-        "below-diagonal", "{what} differs only below the diagonal.", lambda case: _triangle(case, "below")
-    ),
+    Hypothesis("above-diagonal", "{what} differs only above the diagonal.", lambda case: _triangle(case, "above")),
+    Hypothesis("below-diagonal", "{what} differs only below the diagonal.", lambda case: _triangle(case, "below")),
     Hypothesis("zeros-missing", "{what} differs only in places where zero was expected.", _zeros_missing),
     Hypothesis("zeroed", "{what} is zero in some places where it should not be; the rest is right.", _zeroed),
     Hypothesis("clipped", "{what} is cut off at a bound; the rest is right.", _clipped),

@@ -42,7 +42,8 @@ def _absolute(case: Case) -> Words | None:
 def _signs(case: Case) -> Words | None:
     if not case.real or case.truth or case.expected.size < _ENTRIES:
         return None
-    return fits(case.proves(np.abs(case.actual), np.abs(case.expected)))
+    finite = np.isfinite(case.expected[case.wrong]).any()  # a wrong sign of infinity has its own name
+    return fits(finite and case.proves(np.abs(case.actual), np.abs(case.expected)))
 
 
 def _one_signed(case: Case) -> Words | None:
@@ -72,11 +73,7 @@ def _single_precision(case: Case) -> Words | None:
 
 
 def _imprecise(case: Case) -> Words | None:
-    if (
-        case.whole
-        or case.expected.size < _ENTRIES
-        or not np.ptp(np.abs(case.expected[np.isfinite(case.expected)]))
-    ):
+    if case.whole or case.expected.size < _ENTRIES or not np.ptp(np.abs(case.expected[np.isfinite(case.expected)])):
         return None
     return fits(_relative_error(case) < (1e-3 if case.single else 1e-4) and float(case.wrong.mean()) > 0.5)
 
@@ -96,15 +93,11 @@ FACTS = (Hypothesis("all-zeros", "{what} is zero everywhere: was it created and 
 TABLE = (
     Hypothesis("inverted", "{what} is inverted: it is one minus what was expected.", _inverted),
     Hypothesis("conjugated", "{what} is the complex conjugate of what was expected.", _conjugated),
-    Hypothesis(
-        "absolute", "{what} has lost its signs: it is the absolute value of the right one.", _absolute
-    ),
+    Hypothesis("absolute", "{what} has lost its signs: it is the absolute value of the right one.", _absolute),
     Hypothesis("rectified", "{what} is cut off at zero: the negative entries are missing.", _one_signed),
     Hypothesis("signs", "{what} has the wrong sign in some entries; the absolute values are right.", _signs),
     Hypothesis("squared", "{what} is the square of what was expected.", lambda case: _is(np.square, case)),
-    Hypothesis(
-        "square-root", "{what} is the square root of what was expected.", lambda case: _is(np.sqrt, case)
-    ),
+    Hypothesis("square-root", "{what} is the square root of what was expected.", lambda case: _is(np.sqrt, case)),
     Hypothesis(
         "log-for-linear",
         "{what} is the logarithm of what was expected: linear space is asked for, not log space.",
@@ -115,9 +108,7 @@ TABLE = (
         "{what} is the exponential of what was expected: log space is asked for, not linear space.",
         lambda case: _is(np.exp, case),
     ),
-    Hypothesis(
-        "reciprocal", "{what} is one divided by what was expected.", lambda case: _is(np.reciprocal, case)
-    ),
+    Hypothesis("reciprocal", "{what} is one divided by what was expected.", lambda case: _is(np.reciprocal, case)),
     Hypothesis(
         "rounded",
         "{what} is rounded{direction} to whole numbers: look for an integer division or an integer dtype.",

@@ -27,6 +27,7 @@ _NAMED_CONSTANTS = {
 }
 _LARGEST_WHOLE_FACTOR = 100_000
 _ENTRIES_FOR_A_FACTOR = 3
+_FEWEST_FOR_BESSEL = 4  # below, n / (n - 1) is a factor that other mistakes make as well
 _COARSEST = 1e-4  # a single number must have this many digits to prove a factor
 
 
@@ -57,9 +58,7 @@ def _is_factor(case: Case, factor: float, entries: int = _ENTRIES_FOR_A_FACTOR) 
     nonzero = np.isfinite(predicted) & (np.abs(predicted) > case.slack(predicted).atol)
     if int(nonzero.sum()) < entries:
         return False
-    return case.proves(
-        case.actual, predicted, SIMPLE_BITS if entries < _ENTRIES_FOR_A_FACTOR else ENOUGH_BITS
-    )
+    return case.proves(case.actual, predicted, SIMPLE_BITS if entries < _ENTRIES_FOR_A_FACTOR else ENOUGH_BITS)
 
 
 def _negated(case: Case) -> Words | None:
@@ -120,7 +119,7 @@ def _all_lengths(case: Case) -> Iterator[tuple[int, str]]:
 
 
 def _bessel(case: Case) -> Words | None:
-    lengths = [length for length, _ in _all_lengths(case)]
+    lengths = [length for length, _ in _all_lengths(case) if length >= _FEWEST_FOR_BESSEL]
     for n in lengths:
         for value in (n / (n - 1), (n - 1) / n, math.sqrt(n / (n - 1)), math.sqrt((n - 1) / n)):
             if _is_factor(case, value):

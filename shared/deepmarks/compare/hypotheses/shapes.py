@@ -127,12 +127,7 @@ def _step(case: Case, missing: bool) -> Words | None:
 def _other_axis(case: Case) -> Words | None:
     """Sums over either axis of one matrix have the same total; so have means the same mean."""
     received, wanted = np.squeeze(case.actual), np.squeeze(case.expected)
-    if (
-        received.ndim != 1
-        or wanted.ndim != 1
-        or received.size == wanted.size
-        or min(received.size, wanted.size) < 2
-    ):
+    if received.ndim != 1 or wanted.ndim != 1 or received.size == wanted.size or min(received.size, wanted.size) < 2:
         return None
     for function, words in ((np.sum, "summed"), (np.mean, "averaged")):
         a, b = np.asarray(function(received)), np.asarray(function(wanted))
@@ -162,17 +157,13 @@ TABLE = (
 )
 
 TABLE_AFTER_ORDER = (
-    Hypothesis(
-        "reshaped", "{what} has the right values in the right order, but in another shape.", _reshaped
-    ),
+    Hypothesis("reshaped", "{what} has the right values in the right order, but in another shape.", _reshaped),
     Hypothesis(
         "batch-not-summed",
         "{what} still has the batch axis: it is right for each sample, but not summed over the batch.",
         _batch_kept,
     ),
-    Hypothesis(
-        "repeated", "{what} is the right one, repeated along an axis that should not be there.", _repeated
-    ),
+    Hypothesis("repeated", "{what} is the right one, repeated along an axis that should not be there.", _repeated),
     Hypothesis(
         "not-summed",
         "{what} is right before the sum: it is not summed over {axes}.",

@@ -1,0 +1,57 @@
+"""The entry point in Gradescope's container, or in anything with its layout.
+
+`python -m deepmarks_grader.gradescope --root /autograder` grades `submission/` with `source/bundle/` and always
+leaves a `results/results.json`, whatever the submission does and whatever goes wrong here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from deepmarks.submission import read_folder
+
+from deepmarks_grader.bundle import Bundle
+from deepmarks_grader.grading import Grader
+from deepmarks_grader.grading.results import RESULTS_NAME, failure_dict, write_json, write_results
+
+_SORRY = "The autograder failed on its own account, so no score is given yet; staff have been told."
+
+
+class _Interrupted(Exception):  # noqa: N818
+    """The container asked us to stop."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Grade what lies under the root; returns 0 if a result was written that counts."""
+    parser = argparse.ArgumentParser(description="Grade the submission in Gradescope's layout.")
+    parser.add_argument("--root", type=Path, default=Path("/autograder"))
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args(arguments)
+    results = options.root / "results"
+    nonce = secrets.token_hex(16)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        bundle = Bundle.load(options.root / "source" / "bundle")
+        submission = read_folder(options.root / "submission")
+        with Grader(bundle, options.device) as grader:
+            grade = grader.grade(submission)
+        write_results(grade, results, nonce)
+    except BaseException:
+        write_json(results / RESULTS_NAME, failure_dict(_SORRY, traceback.format_exc(), nonce))
+        return 1
+    return 1 if grade.withheld else 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise _Interrupted(f"stopped by signal {number}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
