@@ -15,7 +15,6 @@ from pathlib import Path
 from types import FrameType
 
 from deepmarks.submission import read_folder
-
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.grading import Grader
 from deepmarks_grader.grading.results import RESULTS_NAME, failure_dict, write_json, write_results

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from otter.plugins import AbstractOtterPlugin
+
 from deepmarks.checks.otter_case import OUTCOMES_NAME
 from deepmarks.checks.outcomes import Outcome
 from deepmarks.submission import read_folder
-from otter.plugins import AbstractOtterPlugin
-
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.grading import Grade, Grader
 from deepmarks_grader.grading.render import overview_markdown, plain

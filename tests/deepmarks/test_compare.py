@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+
 from deepmarks.compare import Diagnosis, Mismatch, assert_matches, diagnose
 
 ROWS = np.random.default_rng(1).standard_normal((5, 3))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from deepmarks.compare import diagnose
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from deepmarks.compare import diagnose
 
 SHAPES = st.one_of(
     st.just(()),
@@ -59,7 +60,7 @@ def test_noise_gets_no_name(shape, kind, dtype, seed, batched):
 def test_noise_of_another_shape_gets_no_name(shape, other, kind, dtype, seed):
     rng = np.random.default_rng(seed)
     expected, actual = (as_dtype(sample(rng, kind, s), dtype) for s in (shape, other))
-    if shape == other or (actual.size == expected.size and np.array_equal(actual.ravel(), expected.ravel())):
+    if shape == other or (actual.size == expected.size and np.allclose(actual.ravel(), expected.ravel(), 0.1, 0.01)):
         return
     found = diagnose(actual, expected)
     assert found is not None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from deepmarks.compare import diagnose
 from deepmarks.compare.hypotheses import OTHER_SHAPE, SAME_SHAPE, SINGLE_NUMBER
 

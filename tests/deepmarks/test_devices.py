@@ -10,6 +10,7 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+
 from deepmarks import devices
 
 AVAILABLE = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

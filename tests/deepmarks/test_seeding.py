@@ -7,10 +7,11 @@ import random
 import numpy as np
 import pytest
 import torch
-from deepmarks import seeding
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset
+
+from deepmarks import seeding
 
 DEVICES = [
     "cpu",

@@ -11,6 +11,9 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from deepmarks.submission import (
     Kind,
     Submission,
@@ -20,8 +23,6 @@ from deepmarks.submission import (
     read_path,
     read_submission,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 SCRIPT = '''"""Doc."""
 from __future__ import annotations

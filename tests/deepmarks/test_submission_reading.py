@@ -10,6 +10,7 @@ import traceback
 from typing import Any
 
 import pytest
+
 from deepmarks.submission import Kind, Submission, append, compile_unit, definitions, read_submission
 
 
@@ -63,14 +64,12 @@ def test_importing_the_room_loads_no_slow_package() -> None:
         (
             "a.ipynb",
             b"<!DOCTYPE html>\n<html>",
-            "The file ends in .ipynb but is not a notebook: "
-            "it is a web page (HTML). Download the notebook itself.",
+            "The file ends in .ipynb but is not a notebook: it is a web page (HTML). Download the notebook itself.",
         ),
         (
             "a.ipynb",
             b'{"cells": [\n<<<<<<< HEAD\n]}',
-            "The file ends in .ipynb but is not a notebook: "
-            "it holds marks of an unresolved Git conflict in line 2.",
+            "The file ends in .ipynb but is not a notebook: it holds marks of an unresolved Git conflict in line 2.",
         ),
         (
             "a.py",
@@ -182,9 +181,7 @@ def test_percent_scripts() -> None:
 def test_code_in_a_text_cell_is_announced() -> None:
     submission = script("# %% [markdown]\ndef f(): pass\n# %%\nx = 1\n")
     assert sources(submission) == ["x = 1"]
-    assert submission.notices == (
-        "The text cell at line 1 holds lines that are no comments; they were not read.",
-    )
+    assert submission.notices == ("The text cell at line 1 holds lines that are no comments; they were not read.",)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from deepmarks.submission import Submission, compile_unit, read_submission
 
 GOOD = "def good():\n    return 1"
@@ -61,9 +62,7 @@ def test_good_functions_around_a_broken_part_survive(name: str, kind: str) -> No
     errors = [unit for unit in submission.units if unit.error is not None]
     place = "the file" if kind == "script" else "cell 1"
     assert errors
-    assert all(
-        unit.error and unit.error.startswith(f"{place} has a syntax error in line ") for unit in errors
-    )
+    assert all(unit.error and unit.error.startswith(f"{place} has a syntax error in line ") for unit in errors)
     with pytest.raises(SyntaxError):
         compile_unit(errors[0])
 

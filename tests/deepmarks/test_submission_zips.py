@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from deepmarks.submission import Kind, Submission, limits, read_path
 
 NOTEBOOK = json.dumps({"cells": [{"cell_type": "code", "source": "x = 1"}]})
@@ -53,9 +54,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "real.py").write_text("x = 1")
     (tmp_path / "link.py").symlink_to(tmp_path / "real.py")
     os.mkfifo(tmp_path / "fifo.py")
-    causes = {
-        name: read_path(tmp_path / name).cause for name in ("link.py", "fifo.py", "none.py", ".", "a\0b")
-    }
+    causes = {name: read_path(tmp_path / name).cause for name in ("link.py", "fifo.py", "none.py", ".", "a\0b")}
     assert causes["link.py"] == "The submission cannot be opened: it is a symbolic link."
     assert causes["fifo.py"] == "The submission cannot be opened: it is not a regular file."
     assert causes["none.py"] == "The submission cannot be opened: it does not exist."
@@ -89,9 +88,7 @@ def test_the_one_gradable_file_is_chosen(tmp_path: Path, names: list[str], chose
     assert submission.digest == hashlib.sha256(data).hexdigest()
     assert len(submission.ignored) == len(names) - 1
     helper = next((name for name in names if "helpers" in name), None)
-    assert helper is None or f"The zip also holds {helper}" in submission.notices[0].replace(
-        "conftest.py, ", ""
-    )
+    assert helper is None or f"The zip also holds {helper}" in submission.notices[0].replace("conftest.py, ", "")
 
 
 @pytest.mark.parametrize(
@@ -103,8 +100,7 @@ def test_the_one_gradable_file_is_chosen(tmp_path: Path, names: list[str], chose
         (["a.csv", "tests/a.py"], "The zip holds no notebook and no Python file."),
         (
             ["inner.zip"],
-            "The zip holds no notebook and no Python file; "
-            "it holds another zip (inner.zip), which is not opened.",
+            "The zip holds no notebook and no Python file; it holds another zip (inner.zip), which is not opened.",
         ),
         (["/a.py"], "The zip holds /a.py, which is an absolute path."),
         (["a.py", "b/../../c"], "The zip holds b/../../c, which leads out of the zip by '..'."),
@@ -131,10 +127,7 @@ def test_zips_that_are_refused_by_their_headers(tmp_path: Path, monkeypatch: pyt
     assert cause(packed((special("a.py", stat.S_IFCHR), ""))) == (
         "The zip holds a.py, which is a device or a pipe, not a file."
     )
-    assert (
-        cause(renamed(plain, b"abc.py", b"a\0c.py"))
-        == "The zip holds a?c.py, which has a NUL byte in its name."
-    )
+    assert cause(renamed(plain, b"abc.py", b"a\0c.py")) == "The zip holds a?c.py, which has a NUL byte in its name."
     assert cause(packed(("a.py", "x"), ("b.bin", bytes(5 << 20)))) == (
         "The zip holds b.bin, which is packed more than 200 to 1."
     )

@@ -36,10 +36,10 @@ def initialise_again(student, n_in, n_hidden, n_out, seed):
 
 def initialise_after(student, n_in, n_hidden, n_out, seed, global_seed):
     """The initial parameters with NumPy's global generator in a known state, and whether that state moved."""
-    np.random.seed(global_seed)  # noqa: NPY002 - the global generator is what must not be used
-    before = np.random.get_state()[1:3]  # noqa: NPY002
+    np.random.seed(global_seed)  # the generator that must not be used
+    before = np.random.get_state()[1:3]
     params = student.init_params(n_in, n_hidden, n_out, np.random.default_rng(seed))
-    after = np.random.get_state()[1:3]  # noqa: NPY002
+    after = np.random.get_state()[1:3]
     return params, not (np.array_equal(before[0], after[0]) and before[1] == after[1])
 
 

@@ -20,7 +20,6 @@ from deepmarks.checks.run import group_by_question, run_checks
 from deepmarks.checks.student import Reference, Student
 from deepmarks.checks.workspace import Workspace
 from deepmarks.submission import Submission, compile_unit, definitions, read_submission
-
 from deepmarks_grader.bundle import Bundle, course_secret
 from deepmarks_grader.isolation.channel import WorkerChannel
 from deepmarks_grader.isolation.supervisor import Zygote, ZygoteError
@@ -164,7 +163,7 @@ class Grader:
         internal = [r.staff for r in records if r.cause is Cause.INTERNAL]
         if internal:
             return replace(grade, withheld=internal[0], cause=_WITHHELD)
-        return replace(grade, cause=grade.cause or _cause(grade))
+        return replace(grade, cause=grade.cause or _cause(grade, channel.left_out))
 
     @property
     def _folders(self) -> list[Any]:
@@ -213,12 +212,11 @@ class Grader:
 _WITHHELD = "The grader failed on its own account, so no score is given yet; staff have been told."
 
 
-def _cause(grade: Grade) -> str | None:
+def _cause(grade: Grade, left_out: Sequence[str]) -> str | None:
     """The gravest thing that stopped some checks, in one sentence; None if nothing did."""
-    broken = [r for q in grade.questions for r in q.records if r.outcome is Outcome.BROKEN]
+    broken = [record for question in grade.questions for record in question.records if record.outcome is Outcome.BROKEN]
     if broken:
         return f"{broken[0].question}: {broken[0].sentence}"
-    left_out = [notice for notice in grade.notices if "left out" in notice or "syntax error" in notice]
     return left_out[0] if left_out else None
 
 

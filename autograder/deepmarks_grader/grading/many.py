@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deepmarks.submission import read_path
-
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading.grade import Grade, Grader

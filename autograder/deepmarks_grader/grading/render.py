@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from deepmarks.checks.outcomes import CheckRecord, Outcome, QuestionRecord
-
 from deepmarks_grader.grading.grade import Grade
 
 _SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.NOT_ATTEMPTED: "–", Outcome.BROKEN: "!"}

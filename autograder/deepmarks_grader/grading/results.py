@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from deepmarks.checks.outcomes import CheckRecord, Outcome, QuestionRecord
-
 from deepmarks_grader.grading.grade import Grade
 from deepmarks_grader.grading.render import overview_markdown, plain, question_markdown, staff_markdown
 

@@ -17,11 +17,12 @@ from deepmarks.checks.messages import Operation, Reply, ReplyError, Request, rep
 from deepmarks.checks.outcomes import Cause
 from deepmarks.manifest import Limits
 from deepmarks.submission import Submission, Unit
-
 from deepmarks_grader.isolation.supervisor import Worker, WorkerExit, Zygote
 
 _LENGTH = struct.Struct("<I")
 _DISTURBED = "Your code disturbed the grading channel, so its answer was thrown away."
+_START_SECONDS = 60.0
+"""For a fresh worker to read the probes: no student code runs yet."""
 _MOST_RELOADS = 4
 """Units that may kill or stall the worker before the rest of the submission is given up."""
 
@@ -55,6 +56,8 @@ class WorkerChannel:
         self._used = 0.0
         self.notices: list[str] = []
         """What happened while the submission was executed, in the student's words."""
+        self.left_out: list[str] = []
+        """Those of the notices that tell of code which was not executed."""
         self.exits: list[WorkerExit] = []
         """How each worker ended."""
 
@@ -119,7 +122,8 @@ class WorkerChannel:
     def _start(self) -> bool:
         """Start a worker and execute every unit that is not known to kill it; False if one more does."""
         self._worker = self._zygote.spawn(self._limits.memory_mb)
-        self._exchange_raw({"operation": "start", "probes": self._probes, "device": self._device}, 60.0)
+        start = {"operation": "start", "probes": self._probes, "device": self._device}
+        self._exchange_raw({**start, "reply_limit": self._limits.reply_mb << 20}, _START_SECONDS)
         for index, unit in enumerate(self._submission.units):
             if index in self._skipped:
                 continue
@@ -141,6 +145,7 @@ class WorkerChannel:
     def _skip(self, index: int, notice: str) -> None:
         self._skipped.add(index)
         self.notices.append(notice)
+        self.left_out.append(notice)
 
     def _unit_limit(self) -> float:
         return max(0.1, min(self._limits.cell_seconds, self._limits.total_seconds - self._used))

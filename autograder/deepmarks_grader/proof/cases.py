@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from deepmarks.submission import Submission, read_submission
-
 from deepmarks_grader.authoring import Mutant, append_cell, load_accepted, load_master, load_mutants
 
 

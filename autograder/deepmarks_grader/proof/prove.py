@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmarks.checks.outcomes import Outcome
-
 from deepmarks_grader.authoring import Mutant
 from deepmarks_grader.bundle import Bundle, bundle_from_repo
 from deepmarks_grader.grading import Grade, Grader

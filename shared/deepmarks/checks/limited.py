@@ -19,7 +19,7 @@ _REPEAT_SECONDS = 1.0
 """The alarm rings again after this time, in case the student's code caught the first one."""
 
 
-class TimeUp(KeyboardInterrupt):  # noqa: N818 - like the interrupt that a student would send
+class TimeUp(KeyboardInterrupt):
     """The time for a call, or for a statement, is over."""
 
 

@@ -86,9 +86,7 @@ def check_namespace(
         workspace.check = check
 
     output = PrintedOutput(assignment.limits.output_kb)
-    session = CheckSession(
-        student, forbidden=forbidden, questions=questions, take_output=output.take, begin=begin
-    )
+    session = CheckSession(student, forbidden=forbidden, questions=questions, take_output=output.take, begin=begin)
     with output.kept():
         records = run_checks([folder / "checks" / "public"], session)
     records = [replace(r, staff=r.staff or workspace.traces.get(r.check, "")) for r in records]

@@ -73,6 +73,7 @@ _FAILURE_KINDS = frozenset(
         "state-mismatch",
         "detached",
         "output-mismatch",
+        "too-large",
         "probe-missing",
     ]
 )

@@ -230,6 +230,8 @@ class Student:
                     f"The result of {name} is not a tensor of the right shape, so its gradient cannot be taken.",
                     kind="output-mismatch",
                 )
+            case "too-large":
+                return Mismatch(f"{who} returns far more data than the question asks for.", kind="too-large")
             case "state-mismatch":
                 return _state_mismatch(name, failure.message, options)
         return StudentError(who, failure.type_name, failure.message, failure.where)

@@ -55,8 +55,15 @@ class Names:
 class Workspace:
     """A namespace with student code in it, and what can be asked about it."""
 
-    def __init__(self, namespace: dict[str, Any], probes_source: str = "", device: str | None = None) -> None:
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        probes_source: str = "",
+        device: str | None = None,
+        reply_limit: int = wire.TRUSTED_SENDER.frame,
+    ) -> None:
         self.namespace = namespace
+        self._reply_limit = reply_limit
         self.device = device if device not in (None, "cpu") else None
         self._kept: dict[int, Any] = {}
         self._probes = _load_probes(probes_source)
@@ -67,7 +74,15 @@ class Workspace:
         """The reply's frame for a request's frame; any exception of the student's code becomes a failure."""
         data = wire.decode(frame, wire.TRUSTED_SENDER, self._resolve, self.device)
         reply = self._reply(Operation(data["operation"]), data)
-        return wire.encode({"id": data["id"], "reply": reply_to_data(reply)}, self._keep)
+        try:
+            answer = wire.encode({"id": data["id"], "reply": reply_to_data(reply)}, self._keep)
+        except Exception as error:
+            failure = Failure("raised", type(error).__name__, "the result could not be sent")
+        else:
+            if len(answer) <= self._reply_limit:
+                return answer
+            failure = Failure("too-large")
+        return wire.encode({"id": data["id"], "reply": reply_to_data(Reply(failure=failure))})
 
     def _keep(self, value: Any) -> int:
         handle = len(self._kept) + 1

@@ -124,8 +124,8 @@ def evidence(values: Array, limits: Tolerance, *, continuous_only: bool = False)
     """Return how many bits of proof it is when every one of these values was met.
 
     A number that fits by accident has the probability (width of the tolerance) / (spread of the values); each
-    distinct one counts once, and numbers with few decimals no more than their grid. Whole numbers count with the entropy of their distribution instead, since
-    small ones meet often. Constants prove nothing.
+    distinct one counts once, and numbers with few decimals no more than their grid. Whole numbers count with
+    the entropy of their distribution instead, since small ones meet often. Constants prove nothing.
     """
     flat = np.concatenate([values.real.ravel(), values.imag.ravel()]) if values.dtype.kind == "c" else values.ravel()
     flat = flat[np.isfinite(flat)]

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from deepmarks.checks.outcomes import CheckRecord, Outcome, QuestionRecord
 
 SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.NOT_ATTEMPTED: "–", Outcome.BROKEN: "!"}
-HIDDEN_CHECKS = (
-    "These are the public checks. Hidden checks look for the same things with other inputs; they count too."
-)
+HIDDEN_CHECKS = "These are the public checks. Hidden checks look for the same things with other inputs; they count too."
 PRINTED = "What your code printed"
 _OUTPUT_SHOWN = 4000
 
@@ -55,7 +53,8 @@ def output(record: CheckRecord) -> str:
 
 def trace(record: CheckRecord, wanted: bool) -> str:
     """The traceback of the student's own code, if it is wanted and known."""
-    return record.staff.strip("\n") if wanted and not record.hidden else ""
+    shown = wanted and not record.hidden and record.outcome is not Outcome.PASSED
+    return record.staff.strip("\n") if shown else ""
 
 
 def points(value: float) -> str:

@@ -34,11 +34,7 @@ def check_members(members: Sequence[zipfile.ZipInfo]) -> None:
             raise RefusedError(f"The zip holds {shown}, which {why}.")
         key = unicodedata.normalize("NFC", name.rstrip("/")).casefold()
         if key in seen:
-            same = (
-                "twice"
-                if seen[key] == name
-                else f"and {printable(seen[key], 80)}, the same name on some systems"
-            )
+            same = "twice" if seen[key] == name else f"and {printable(seen[key], 80)}, the same name on some systems"
             raise RefusedError(f"The zip holds {shown} {same}.")
         seen[key] = name
     total = sum(member.file_size for member in members)
@@ -87,9 +83,7 @@ def _unsafe_kind(member: zipfile.ZipInfo) -> str | None:
 def is_hidden(name: str) -> bool:
     """Whether an entry is nobody's work: hidden, a copy by Jupyter or macOS, or in a folder of tests."""
     parts = name.split("/")
-    return any(part.startswith(".") for part in parts) or any(
-        p.lower() in _SKIPPED_FOLDERS for p in parts[:-1]
-    )
+    return any(part.startswith(".") for part in parts) or any(p.lower() in _SKIPPED_FOLDERS for p in parts[:-1])
 
 
 def choose(names: Sequence[str]) -> str:

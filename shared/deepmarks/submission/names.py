@@ -40,9 +40,7 @@ def _bound(root: ast.AST) -> Iterator[str]:
                 yield name
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 yield from (alias.asname or alias.name.split(".")[0] for alias in names if alias.name != "*")
-            case (
-                ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name))
-            ):
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
                 yield name
         if not isinstance(node, _SCOPES + _COMPREHENSIONS) and not _only_declares(node):
             waiting.extend(ast.iter_child_nodes(node))

@@ -15,9 +15,7 @@ from deepmarks.submission.units import Cell
 
 _MARKER = re.compile(r"#[ \t]*%%+(?:[ \t]+(.*))?$")
 _NO_CODE = re.compile(r"(?:^|\s)\[(?:markdown|md|raw)\]", re.IGNORECASE)
-_IGNORED = re.compile(
-    r"tags\s*=\s*\[[^\]]*[\"']otter_ignore[\"']|otter\s*=\s*\{[^}]*[\"']ignore[\"']\s*:\s*true"
-)
+_IGNORED = re.compile(r"tags\s*=\s*\[[^\]]*[\"']otter_ignore[\"']|otter\s*=\s*\{[^}]*[\"']ignore[\"']\s*:\s*true")
 _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
@@ -43,9 +41,7 @@ def load_notebook(text: str) -> dict[str, Any]:
         line = text.count("\n", 0, conflict.start()) + 1
         raise NotANotebookError(f"it holds marks of an unresolved Git conflict in line {line}", damaged=begun)
     if text.count("[") + text.count("{") + text.count(",") > limits.JSON_VALUES:
-        raise NotANotebookError(
-            "it holds too many values. Clear the outputs and save it again", damaged=begun
-        )
+        raise NotANotebookError("it holds too many values. Clear the outputs and save it again", damaged=begun)
     try:
         # Numbers say nothing about code; reading them as their length keeps huge ones cheap.
         data = json.loads(
@@ -54,9 +50,7 @@ def load_notebook(text: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
         what = "breaks off" if end else "is damaged"
-        raise NotANotebookError(
-            f"its JSON {what} at line {_line(text, error, end)}", damaged=begun
-        ) from error
+        raise NotANotebookError(f"its JSON {what} at line {_line(text, error, end)}", damaged=begun) from error
     except RecursionError as error:
         raise NotANotebookError("its JSON is nested too deeply", damaged=begun) from error
     if not isinstance(data, dict) or not (isinstance(data.get("cells"), list) or "worksheets" in data):
@@ -84,9 +78,7 @@ def notebook_cells(notebook: dict[str, Any], notices: list[str]) -> Iterator[Cel
             malformed += 1
             continue
         kind = item.get("cell_type")
-        if kind != "code" and (
-            isinstance(kind, str) or not ({"outputs", "execution_count", "input"} & item.keys())
-        ):
+        if kind != "code" and (isinstance(kind, str) or not ({"outputs", "execution_count", "input"} & item.keys())):
             continue
         number += 1
         source = item.get("source", item.get("input"))

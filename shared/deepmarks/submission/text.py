@@ -65,9 +65,7 @@ def _decode(data: bytes) -> tuple[str, list[str]]:
                 return data[len(mark) :].decode("utf-8") if encoding == "utf-8" else data.decode(encoding), []
             except UnicodeDecodeError:
                 text = data.decode(encoding, "replace").removeprefix("\ufeff")
-                return text, [
-                    f"The file is marked as {encoding.upper()} but holds other bytes; they became \ufffd."
-                ]
+                return text, [f"The file is marked as {encoding.upper()} but holds other bytes; they became \ufffd."]
     notices = []
     declared = _declared(data)
     if declared is not None:

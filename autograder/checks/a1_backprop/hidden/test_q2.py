@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from deepmarks.checks import assert_matches, expect, question
 from scipy.special import expit
+
+from deepmarks.checks import assert_matches, expect, question
 
 SECTION = "section 2"
 ALLOWED = 1e-15  # the question's own limit for the absolute error
@@ -25,7 +26,7 @@ def test_sigmoid_to_the_last_digits(student, reference, rng):
             "the sigmoid of 2 * x": expit(2 * x),
             "the sigmoid of x / 2": expit(x / 2),
             **{
-                f"the sigmoid of an x that was clipped at {bound}, which is too coarse": expit(np.clip(x, -bound, bound))
+                f"the sigmoid of an x that was clipped at {bound}, which is too near": expit(np.clip(x, -bound, bound))
                 for bound in (5, 6, 8, 10, 15, 16, 20, 25, 30)
             },
             "a straight line cut off at 0 and 1 (the hard sigmoid)": np.clip(x / 6 + 0.5, 0, 1),

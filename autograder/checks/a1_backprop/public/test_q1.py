@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from deepmarks.checks import assert_matches, expect, question
 
 SECTION = "section 1"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from deepmarks.checks import assert_matches, expect, question
 from scipy.special import expit
+
+from deepmarks.checks import assert_matches, expect, question
 
 SECTION = "section 2"
 ALLOWED = 1e-15  # the question's own limit for the absolute error
@@ -14,7 +15,7 @@ ALLOWED = 1e-15  # the question's own limit for the absolute error
 @question("q2", points=0.75)
 @pytest.mark.parametrize("shape", [(), (7,), (2, 3, 4)], ids=["a single number", "a vector", "three axes"])
 def test_sigmoid_of_arrays_of_any_shape(student, rng, shape):
-    """sigmoid is right to 1e-15 for arrays of 0, 1 and 3 axes."""
+    """The sigmoid is right to 1e-15 for arrays of 0, 1 and 3 axes."""
     x = np.asarray(rng.uniform(0.5, 6.0, shape) * rng.choice([-1.0, 1.0], shape))
     assert_matches(
         student.sigmoid(x),

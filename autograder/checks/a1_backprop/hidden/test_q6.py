@@ -1,0 +1,161 @@
+"""Question 6, hidden: training."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit
+
+from deepmarks.checks import assert_matches, expect, question
+
+SECTION = "section 6"
+NAMES = ("W1", "b1", "W2", "b2")
+LIBRARY = {
+    "sigmoid": "probes.library_sigmoid",
+    "sigmoid_grad_from_output": "probes.library_slope",
+    "init_params": "probes.library_start",
+    "forward": "probes.library_forward",
+    "backward": "probes.library_backward",
+}
+
+
+def earlier_parts(student):
+    """Stand-ins for what does not work in questions 2 to 4; forward and backward only together, for the cache."""
+    faulty = set(student.probe("faulty_parts"))
+    if faulty & {"forward", "backward"}:
+        faulty |= {"forward", "backward"}
+    return {name: library for name, library in LIBRARY.items() if name in faulty}
+
+
+def gradients(reference, params, X, y):
+    """The right gradients, by the names of the parameters."""
+    _, cache = reference.call("forward", params, X, keep=(1,))
+    found = reference.backward(params, cache, y)
+    return {name: found[f"d{name}"] for name in NAMES}
+
+
+def step(params, slopes, lr, names=NAMES):
+    """One step of gradient descent for the parameters in `names`."""
+    return {name: params[name] - lr * slopes[name] if name in names else params[name] for name in NAMES}
+
+
+def one_by_one(reference, params, X, y, lr):
+    """One epoch with a step for each example."""
+    for i in range(len(X)):
+        params = step(params, gradients(reference, params, X[i : i + 1], y[i : i + 1]), lr)
+    return params
+
+
+def output_layer_first(params, X, y, lr):
+    """One epoch in which the hidden layer's gradient goes through W2 after its update."""
+    h = expit(X @ params["W1"] + params["b1"])
+    y_hat = expit(h @ params["W2"] + params["b2"])
+    delta2 = (y_hat - y) * y_hat * (1 - y_hat)
+    W2 = params["W2"] - lr * h.T @ delta2
+    delta1 = (delta2 @ W2.T) * h * (1 - h)
+    slopes = {"W1": X.T @ delta1, "b1": delta1.sum(0, keepdims=True), "b2": delta2.sum(0, keepdims=True)}
+    return {**step(params, {**slopes, "W2": 0.0}, lr), "W2": W2}
+
+
+def trained(student, data, epochs, lr, seed, parts, n_hidden=4):
+    """The student's parameters and losses after so many epochs, always from the same start."""
+    params, losses = student.probe("run_training", *data, n_hidden, epochs, lr, seed, stand_in=parts)
+    return {name: params[name] for name in NAMES}, np.array(losses, dtype=np.float64)
+
+
+@question("q6", points=1)
+def test_each_update_is_a_step_of_gradient_descent(student, reference, rng):
+    """Each epoch moves every parameter by -lr times the gradient of half_sse over the whole batch."""
+    data = X, y = rng.standard_normal((6, 3)), rng.uniform(size=(6, 2))
+    lr, seed, parts = 0.7, int(rng.integers(2**31)), earlier_parts(student)
+    start, _ = trained(student, data, 0, lr, seed, parts)
+    first, _ = trained(student, data, 1, lr, seed, parts)
+    slopes = gradients(reference, start, X, y)
+    assert_matches(
+        first,
+        step(start, slopes, lr),
+        what="the parameters after one epoch",
+        candidates={
+            "the untrained parameters: nothing was updated": start,
+            "a step uphill: subtract the gradient": step(start, slopes, -lr),
+            "a step without the learning rate": step(start, slopes, 1.0),
+            "a step with a fixed learning rate of 0.1": step(start, slopes, 0.1),
+            "a step divided by the size of the batch: half_sse is a sum": step(start, slopes, lr / 6),
+            "a step divided by the number of entries: half_sse is a sum": step(start, slopes, lr / 12),
+            "a step of twice the length": step(start, slopes, 2 * lr),
+            "a step without the biases": step(start, slopes, lr, ("W1", "W2")),
+            "a step of the output layer only": step(start, slopes, lr, ("W2", "b2")),
+            "a step of the hidden layer only": step(start, slopes, lr, ("W1", "b1")),
+            "several steps, one for each example: use the whole batch at once": lambda: one_by_one(
+                reference, start, X, y, lr
+            ),
+            "a step in which W2 changes before the hidden layer's gradient is computed": lambda: output_layer_first(
+                start, X, y, lr
+            ),
+        },
+        pointer=SECTION,
+    )
+    wanted = start
+    for _ in range(6):
+        wanted = step(wanted, gradients(reference, wanted, X, y), lr)
+    last, _ = trained(student, data, 6, lr, seed, parts)
+    assert_matches(
+        last,
+        wanted,
+        what="the parameters after six epochs",
+        candidates={
+            "the parameters after one epoch: the updates do not go on": first,
+            "the result of steps along the first gradient: compute it anew in each epoch": step(start, slopes, 6 * lr),
+        },
+        pointer=SECTION,
+    )
+
+
+@question("q6", points=0.5)
+def test_losses_are_means_over_all_entries(student, reference, rng):
+    """losses[i] is the mean over batch and outputs of the squared error before update i."""
+    data = X, y = rng.standard_normal((5, 2)), rng.uniform(size=(5, 3))
+    seed, parts, means = int(rng.integers(2**31)), earlier_parts(student), []
+    for epochs in range(6):
+        params, losses = trained(student, data, epochs, 0.6, seed, parts, n_hidden=7)
+        expect(params["W1"].shape == (2, 7), "train must use n_hidden hidden neurons.", pointer=SECTION)
+        y_hat, _ = reference.call("forward", params, X, keep=(1,))
+        means.append(np.mean((y_hat - y) ** 2))
+    means = np.array(means)
+    assert_matches(
+        losses,
+        means[:-1],
+        what="losses",
+        candidates={
+            "the losses after each update: note the loss before you update": means[1:],
+            "half the sum of squares: the mean over all entries is asked for": means[:-1] * y.size / 2,
+            "the sum of squares: the mean over all entries is asked for": means[:-1] * y.size,
+            "the mean over the examples of summed squares: average over the outputs too": means[:-1] * 3,
+            "half the mean of the squares": means[:-1] / 2,
+            "the root of the mean of the squares": np.sqrt(means[:-1]),
+        },
+        pointer=SECTION,
+    )
+
+
+@question("q6", points=0.25)
+def test_training_starts_from_the_generator(student, rng):
+    """The start comes from the generator given: equal seeds train alike, different seeds do not."""
+    data = rng.standard_normal((6, 3)), rng.uniform(size=(6, 2))
+    parts = earlier_parts(student)
+    seed, other = rng.integers(2**31, size=2).tolist()
+    (one, _), (same, _), (another, _) = (trained(student, data, 2, 0.3, s, parts) for s in (seed, seed, other))
+    expect(
+        all(np.array_equal(one[name], same[name]) for name in NAMES),
+        "Two trainings with the same seed differ: all random numbers must come from rng.",
+        pointer=SECTION,
+    )
+    expect(
+        not np.array_equal(one["W1"], another["W1"]),
+        "Two trainings with different seeds are the same: hand the given rng to init_params.",
+        pointer=SECTION,
+    )
+    expect(
+        not np.allclose(one["W1"], one["W1"][:, :1]),
+        "All hidden neurons are the same after training: start from random weights.",
+        pointer=SECTION,
+    )

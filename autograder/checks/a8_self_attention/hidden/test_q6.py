@@ -1,0 +1,80 @@
+"""Learning to reverse, as the grader checks it.
+
+Calibration (CPU, one thread, 800 steps, 400 fresh sequences a seed):
+@@CALIBRATION@@
+"""
+
+from __future__ import annotations
+
+import torch
+
+from deepmarks.checks import Mismatch, NotAttempted, StudentError, expect, question
+
+SECTION = "section 6"
+STEPS = 800
+FULL = 0.97
+UNTRAINED = 0.5
+EARLIER = {
+    "softmax": "probes.library_softmax",
+    "attention": "probes.library_attention",
+    "MultiHeadAttention": "probes.LibraryMultiHeadAttention",
+}
+
+
+def fairly(check):
+    """Run `check` with the student's earlier answers, then with the library's: no mistake counts twice."""
+    try:
+        check(None)
+    except (Mismatch, StudentError, NotAttempted) as own:
+        try:
+            check(EARLIER)
+        except (StudentError, NotAttempted):
+            raise own from None
+
+
+def accuracy_on_fresh_sequences(student, seed, steps, generator, stand_in):
+    """The share of digits that a freshly trained model reverses; the labels never leave this process."""
+    tokens = torch.randint(10, (400, 8), generator=generator)
+    model = student.call("train_reverse", seed, steps, stand_in=stand_in)
+    logits = student.probe("predict", model, tokens, stand_in=stand_in)
+    expect(
+        isinstance(logits, torch.Tensor) and logits.shape == (400, 8, 10),
+        "The model's logits must have the shape (batch, n, vocab), with 10 digits in the vocabulary.",
+        kind="shape",
+        pointer=SECTION,
+    )
+    expect(bool(logits.isfinite().all()), "The model's logits contain NaN or infinity.", kind="nan", pointer=SECTION)
+    return float((logits.argmax(-1) == tokens.flip(1)).double().mean())
+
+
+@question("q6", points=1, device="cpu")
+def test_nearly_all_digits_are_reversed(student, rng, torch_rng):
+    """After REVERSE_STEPS steps with another seed, more than 97 % of the digits are reversed properly."""
+    seed = int(rng.integers(1000, 10**6))
+
+    def check(stand_in):
+        accuracy = accuracy_on_fresh_sequences(student, seed, STEPS, torch_rng, stand_in)
+        expect(
+            accuracy > FULL,
+            "The model does not reverse 97 % of the digits: does every position see all others, does it know the "
+            "positions, and does it learn fast enough?",
+            detail=f"accuracy {accuracy:.3f}",
+            kind="accuracy",
+            pointer=SECTION,
+        )
+
+    fairly(check)
+
+
+@question("q6", points=0.25, device="cpu")
+def test_learning_comes_from_the_steps(student, rng, torch_rng):
+    """After a single step the model knows next to nothing: what it can do, it has learned in `steps` steps."""
+    seed = int(rng.integers(1000, 10**6))
+    accuracy = accuracy_on_fresh_sequences(student, seed, 1, torch_rng, None)
+    expect(
+        accuracy < UNTRAINED,
+        "The model reverses after one step already: it must learn that, in the number of steps asked for.",
+        detail=f"accuracy {accuracy:.3f}",
+        kind="not-learned",
+        pointer=SECTION,
+    )
