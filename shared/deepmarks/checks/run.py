@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,12 +48,12 @@ def run_checks(folders: Sequence[Path], session: CheckSession) -> list[CheckReco
     options = [f"-pno:{name}" for name in _UNUSED_PLUGINS]
     options += ["--import-mode=importlib", "--noconftest", "--capture=no", "-c", os.devnull]
     options += ["--rootdir", str(folders[0].parent), "-o", "python_functions=test_*"]
-    with _plain_environment():
+    with _plain_environment(), _modules_forgotten(folders):
         status = pytest.main([*options, *map(str, folders)], plugins=[plugin])
-    if plugin.interrupt is not None:
-        raise plugin.interrupt
     if plugin.collection_errors:
         raise CheckError("some checks could not be read:\n" + "\n".join(plugin.collection_errors))
+    if plugin.interrupt is not None:
+        raise plugin.interrupt
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise CheckError(f"pytest stopped with status {int(status)}")
     return plugin.records
@@ -67,6 +68,19 @@ def group_by_question(
         for q in assignment.questions
         if questions is None or q.name in questions
     ]
+
+
+@contextmanager
+def _modules_forgotten(folders: Sequence[Path]) -> Iterator[None]:
+    """No check file stays imported: those of the next assignment have the same module names."""
+    roots = [folder.resolve() for folder in folders]
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and any(Path(file).is_relative_to(root) for root in roots):
+                del sys.modules[name]
 
 
 @contextmanager

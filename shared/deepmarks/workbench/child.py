@@ -2,13 +2,15 @@
 
 It reads one job (JSON) from the standard input and writes events to the standard output, one JSON object a line:
 `{"event": "unit", "index": 3}` before a statement runs, `{"event": "notice", "text": ...}`, `{"event": "question",
-"name": "q2"}` before a question is checked, and `{"event": "record", "question": {...}}` after it. What the student's
+"name": "q2"}` before a question is checked, `{"event": "record", "question": {...}}` after it, `{"event":
+"unavailable", "text": ...}` if the checks themselves are at fault, and `{"event": "end"}`. What the student's
 code prints goes elsewhere, so it cannot disturb the events by accident. This is no boundary: it is the
 student's own machine.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -36,6 +38,7 @@ def main() -> None:
 
 def run(folder: Path, file: Path, questions: list[str], skipped: set[int], events: TextIO) -> None:
     """Execute the units of `file` but for the `skipped` ones, and check `questions`; write events."""
+    from deepmarks.checks.errors import CheckError
     from deepmarks.checks.local import check_namespace
     from deepmarks.manifest import Assignment
     from deepmarks.submission import read_path
@@ -45,6 +48,8 @@ def run(folder: Path, file: Path, questions: list[str], skipped: set[int], event
         events.flush()
 
     submission = read_path(file)
+    if any("torch" in unit.source for unit in submission.units):
+        importlib.import_module("torch")  # in grading, too, its import is not on the student's time
     module = types.ModuleType(MODULE)
     sys.modules[MODULE] = module
     module.__dict__.update(display=_nothing, get_ipython=_nothing)
@@ -58,8 +63,12 @@ def run(folder: Path, file: Path, questions: list[str], skipped: set[int], event
     source = "\n".join(unit.source for unit in submission.units if unit.error is None)
     for name in questions:
         send("question", name=name)
-        for question in check_namespace(folder, module.__dict__, [name], source):
-            send("record", question=asdict(question))
+        try:
+            (question,) = check_namespace(folder, module.__dict__, [name], source)
+        except CheckError as error:
+            send("unavailable", text=str(error).split("\n")[0].rstrip(":"))
+            return
+        send("record", question=asdict(question))
     send("end")
 
 

@@ -128,14 +128,17 @@ def _run_child(place: Place, file: Path, progress: _Progress, hear: Callable[[st
                     progress.done[record.name] = record
                     progress.waiting.remove(record.name)
                     progress.question = None
+                case {"event": "unavailable", "text": str(text)}:
+                    raise ChecksUnavailableError(
+                        f"The checks of {place.slug} cannot run: {text}.\n"
+                        "Unpack its zip once more into a new folder and put your notebook there."
+                    )
                 case {"event": "end"}:
                     progress.ended = True
         code = process.wait()
         errors.seek(0)
         words = errors.read().decode("utf-8", "replace").strip()
         last = words.splitlines()[-1] if words else ""
-        if "CheckError" in last or "ManifestError" in last:
-            raise ChecksUnavailableError(f"The checks of {place.slug} cannot run: {last}\nUnpack its zip once more.")
         if code < 0:
             return _End(
                 Cause.CRASH, "The process of your code died; perhaps it used too much memory.", f"signal {-code}"

@@ -14,7 +14,7 @@ LIBRARY = {"sigmoid": "probes.library_sigmoid", "sigmoid_grad_from_output": "pro
 
 def earlier_parts(student):
     """Stand-ins for what does not work in question 2."""
-    faulty = student.probe("faulty_parts")
+    faulty = student.probe("faulty_parts", list(LIBRARY))
     return {name: library for name, library in LIBRARY.items() if name in faulty}
 
 
@@ -40,55 +40,67 @@ def network(rng, n, n_in, n_hidden, n_out):
 
 
 def mistakes(params, X, y):
-    """The gradients that typical mistakes give, by what they look like."""
+    """What typical mistakes give for each gradient, by what they look like.
+
+    Gradients are compared in the order dW2, db2, dW1, db1, so each may take those before it for right.
+    """
     W2 = params["W2"]
     h = expit(X @ params["W1"] + params["b1"])
-    y_hat = expit(h @ W2 + params["b2"])
+    y_hat = expit(h @ params["W2"] + params["b2"])
     error, slope2, slope1 = y_hat - y, y_hat * (1 - y_hat), h * (1 - h)
-
-    def gradients(delta2, delta1=None, h=h, X=X):
-        delta1 = (delta2 @ W2.T) * slope1 if delta1 is None else delta1
-        sums = {"db1": delta1.sum(0, keepdims=True), "db2": delta2.sum(0, keepdims=True)}
-        return {"dW1": X.T @ delta1, "dW2": h.T @ delta2, **sums}
-
-    right = error * slope2
-    back = right @ W2.T
+    delta2 = error * slope2
+    delta1 = (delta2 @ W2.T) * slope1
 
     def again(s):
         return expit(s) * (1 - expit(s))
 
-    return {
-        "the gradient without the sigmoid derivative of the output layer": gradients(error),
-        "the gradient without the sigmoid derivative of the hidden layer": gradients(right, back),
-        "the gradient without any sigmoid derivative": gradients(error, error @ W2.T),
-        "the gradient with the wrong sign: it must be y_hat - y, not y - y_hat": gradients(-right),
-        "the gradient divided by the size of the batch: half_sse is a sum, not a mean": gradients(right / len(X)),
-        "the gradient divided by the number of all entries: half_sse is a sum, not a mean": gradients(right / y.size),
-        "the gradient with a factor 2 too much: the 1/2 of half_sse cancels it": gradients(2 * right),
-        "the gradient with one sigmoid too many in its derivatives: the cache holds outputs already": gradients(
-            error * again(y_hat), ((error * again(y_hat)) @ W2.T) * again(h)
-        ),
-        "the gradient with one sigmoid too many in the derivative of the output layer": gradients(error * again(y_hat)),
-        "the gradient with one sigmoid too many in the derivative of the hidden layer": gradients(
-            right, back * again(h)
-        ),
-        "the gradient with the plain errors, not delta2, carried back to the hidden layer": gradients(
-            right, (error @ W2.T) * slope1
-        ),
-        "the gradient that starts from the targets instead of the errors": gradients(y * slope2),
-        "the gradient that starts from the outputs instead of the errors": gradients(y_hat * slope2),
-        "the gradient that starts from the squared errors": gradients(error**2 * slope2),
-        "the mean over the batch where the sum is asked for (the biases)": {
-            **gradients(right),
-            "db1": (back * slope1).mean(0, keepdims=True),
-            "db2": right.mean(0, keepdims=True),
-        },
-        "the gradient of the biases without the sum over the batch": {"db1": back * slope1, "db2": right},
-        "the gradient of the biases summed over all axes: sum over the batch only": {
-            "db1": np.full_like(params["b1"], (back * slope1).sum()),
-            "db2": np.full_like(params["b2"], right.sum()),
-        },
+    def biases(delta):
+        return {
+            "the mean over the batch where the sum is asked for": delta.mean(0, keepdims=True),
+            "delta itself: sum it over the batch": delta,
+            "the sum over all axes: sum over the batch only": np.full((1, delta.shape[1]), delta.sum()),
+            "the sum over the outputs of the layer: sum over the batch": delta.sum(1, keepdims=True),
+        }
+
+    output_layer = {
+        "the gradient without the sigmoid derivative of the output layer": error,
+        "the gradient with the wrong sign: it must be y_hat - y, not y - y_hat": -delta2,
+        "the gradient divided by the size of the batch: half_sse is a sum, not a mean": delta2 / len(X),
+        "the gradient divided by the number of all entries: half_sse is a sum, not a mean": delta2 / y.size,
+        "the gradient with a factor 2 too much: the 1/2 of half_sse cancels it": 2 * delta2,
+        "the gradient with one sigmoid too many in its derivative: y_hat is an output already": error * again(y_hat),
+        "the gradient that starts from the targets instead of the errors": y * slope2,
+        "the gradient that starts from the outputs instead of the errors": y_hat * slope2,
+        "the gradient that starts from the squared errors": error**2 * slope2,
     }
+    hidden_layer = {
+        "the gradient without the sigmoid derivative of the hidden layer": delta2 @ W2.T,
+        "the gradient with the errors, not delta2, carried back to the hidden layer": (error @ W2.T) * slope1,
+        "the gradient with one sigmoid too many in the derivative of the hidden layer": (delta2 @ W2.T) * again(h),
+        "the gradient with the sigmoid derivative of the hidden layer twice": delta1 * slope1,
+        "the gradient with the wrong sign in the hidden layer": -delta1,
+    }
+    return {
+        "dW2": {text: h.T @ delta for text, delta in output_layer.items()},
+        "db2": biases(delta2),
+        "dW1": {text: X.T @ delta for text, delta in hidden_layer.items()},
+        "db1": biases(delta1),
+    }
+
+
+def compare(found, wanted, params, X, y, more=None):
+    """Compare gradient by gradient, from the loss backwards; `more` holds another whole set of wrong ones."""
+    known = mistakes(params, X, y)
+    for name in ORDER:
+        candidates = {text: gradients[name] for text, gradients in (more or {}).items()}
+        assert_matches(
+            found[name],
+            wanted[name],
+            what=name,
+            candidates={**candidates, **known[name]},
+            batch=len(X),
+            pointer=SECTION,
+        )
 
 
 def run_backward(student, params, X, y):
@@ -132,7 +144,7 @@ def test_gradients_of_a_non_square_network(student, reference, rng):
     params, X, y = network(rng, 5, 3, 4, 2)
     found = run_backward(student, params, X, y)
     wanted = reference_gradients(reference, params, X, y)
-    assert_matches(found, wanted, what="gradients", candidates=mistakes(params, X, y), batch=5, pointer=SECTION)
+    compare(found, wanted, params, X, y)
     error = reference.call("forward", params, X, keep=(1,))[0] - y
     for name in ORDER:
 
@@ -162,9 +174,7 @@ def test_backward_uses_the_cache_it_is_given(student, reference, rng):
     late = "the gradient for the latest forward pass: keep what you need in the cache, not in global variables"
     _, reference_cache = reference.call("forward", others, X_other, keep=(1,))
     latest = the_four(reference.backward(params, reference_cache, y))
-    assert_matches(
-        found, wanted, what="gradients", candidates={late: latest, **mistakes(params, X, y)}, batch=6, pointer=SECTION
-    )
+    compare(found, wanted, params, X, y, more={late: latest})
 
 
 @question("q4", points=0.5)
@@ -174,6 +184,4 @@ def test_gradients_of_one_output_and_of_one_example(student, reference, rng):
         params, X, y = network(rng, *sizes)
         found = run_backward(student, params, X, y)
         wanted = reference_gradients(reference, params, X, y)
-        assert_matches(
-            found, wanted, what="gradients", candidates=mistakes(params, X, y), batch=sizes[0], pointer=SECTION
-        )
+        compare(found, wanted, params, X, y)

@@ -42,6 +42,7 @@ def test_differences_are_central_and_use_eps(student, rng):
             "a one-sided difference, backwards: take f at x + eps and at x - eps": (right - below) / eps,
             "the difference divided by eps: the two points are 2 * eps apart": (above - below) / eps,
             "the difference without the division by 2 * eps": above - below,
+            "the difference multiplied by eps: mind the brackets in (...) / (2 * eps)": (above - below) / 2 * eps,
         },
         pointer=SECTION,
     )
@@ -69,6 +70,9 @@ def test_gradient_of_functions_in_which_every_entry_differs(student, rng):
                     "the difference divided by eps: the two points are 2 * eps apart": 2 * right,
                     "a half of the gradient: divide by the distance of the two points": right / 2,
                     "the change when all entries move at once: move one entry at a time": np.full(shape, right.sum()),
+                    "the change when whole rows move at once: move one entry at a time": np.broadcast_to(
+                        right.sum(axis=tuple(range(1, x.ndim)), keepdims=True), shape
+                    ),
                 },
                 rtol=1e-6,  # rounding of f (about 1e-14) divided by eps, and eps**2 / 6
                 atol=1e-7,

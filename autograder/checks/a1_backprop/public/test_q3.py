@@ -7,13 +7,13 @@ import numpy as np
 from deepmarks.checks import assert_matches, expect, question
 
 SECTION = "section 3"
-NAMES = ("W1", "b1", "W2", "b2")
+SHAPES = {"W1": "(n_in, n_hidden)", "b1": "(1, n_hidden)", "W2": "(n_hidden, n_out)", "b2": "(1, n_out)"}
 LIBRARY = {"sigmoid": "probes.library_sigmoid", "sigmoid_grad_from_output": "probes.library_slope"}
 
 
 def earlier_parts(student):
     """Stand-ins for what does not work in question 2."""
-    faulty = student.probe("faulty_parts")
+    faulty = student.probe("faulty_parts", list(LIBRARY))
     return {name: library for name, library in LIBRARY.items() if name in faulty}
 
 
@@ -22,11 +22,17 @@ def test_initial_parameters_have_the_right_shapes(student):
     """init_params gives W1, b1, W2, b2 of the right shapes; the biases are zero, the weights are not."""
     params = student.probe("initialise", 3, 5, 2, 11)
     expect(isinstance(params, dict), "init_params must return a dict.", pointer=SECTION)
-    for name, shape in zip(NAMES, ((3, 5), (1, 5), (5, 2), (1, 2)), strict=True):
+    for name, shape in zip(SHAPES, ((3, 5), (1, 5), (5, 2), (1, 2)), strict=True):
         expect(name in params, "init_params must return a dict with the keys W1, b1, W2 and b2.", pointer=SECTION)
-        assert_matches(np.zeros(np.shape(params[name])), np.zeros(shape), what=f"params['{name}']", pointer=SECTION)
+        expect(
+            np.shape(params[name]) == shape,
+            f"{name} must have the shape {SHAPES[name]}.",
+            detail=f"for 3 inputs, 5 hidden neurons and 2 outputs it has the shape {np.shape(params[name])}",
+            kind="different-shape",
+            pointer=SECTION,
+        )
         if name.startswith("b"):
-            assert_matches(params[name], np.zeros(shape), what=f"params['{name}']", pointer=SECTION)
+            expect(not np.any(params[name]), "The biases must start at zero.", pointer=SECTION)
         else:
             expect(
                 len(np.unique(params[name])) == params[name].size,
@@ -88,7 +94,13 @@ def test_each_row_is_an_example_of_its_own(student, rng):
     X = rng.standard_normal((5, 3))
     parts = earlier_parts(student)
     y_hat, _ = student.call("forward", params, X, keep=(1,), stand_in=parts)
-    assert_matches(np.zeros(np.shape(y_hat)), np.zeros((5, 2)), what="y_hat", axes=("batch", "output"), pointer=SECTION)
+    expect(
+        np.shape(y_hat) == (5, 2),
+        "y_hat must have the shape (N, n_out).",
+        detail=f"for 5 examples and 2 outputs it has the shape {np.shape(y_hat)}",
+        kind="different-shape",
+        pointer=SECTION,
+    )
     rows = [student.call("forward", params, X[i : i + 1], keep=(1,), stand_in=parts)[0] for i in range(5)]
     assert_matches(
         y_hat, np.concatenate(rows), what="y_hat of a batch", axes=("batch", "output"), batch=5, pointer=SECTION

@@ -22,6 +22,8 @@ def test_gradient_of_a_sum_of_squares(student, rng, shape):
         what="the numerical gradient",
         candidates={
             "the difference divided by eps: the two points are 2 * eps apart": 4 * x,
+            "a one-sided difference: take f at x + eps and at x - eps": 2 * x + 1e-5,
+            "a one-sided difference, backwards: take f at x + eps and at x - eps": 2 * x - 1e-5,
             "a half of the gradient: divide by the distance of the two points": x,
         },
         rtol=1e-7,  # the rounding of f divided by eps

@@ -30,7 +30,7 @@ XOR_BAND = (0.0008, 0.0055)
 
 def earlier_parts(student):
     """Stand-ins for what does not work in questions 2 to 4; forward and backward only together, for the cache."""
-    faulty = set(student.probe("faulty_parts"))
+    faulty = set(student.probe("faulty_parts", list(LIBRARY)))
     if faulty & {"forward", "backward"}:
         faulty |= {"forward", "backward"}
     return {name: library for name, library in LIBRARY.items() if name in faulty}
@@ -55,7 +55,13 @@ def test_training_returns_parameters_and_losses(student, rng):
         )
         for name, shape in zip(NAMES, ((3, 5), (1, 5), (5, 2), (1, 2)), strict=True):
             expect(name in params, "train must return parameters with the keys W1, b1, W2 and b2.", pointer=SECTION)
-            assert_matches(np.zeros(np.shape(params[name])), np.zeros(shape), what=name, pointer=SECTION)
+            expect(
+                np.shape(params[name]) == shape,
+                f"The trained {name} has another shape than n_in, n_hidden and n_out ask for.",
+                detail=f"expected {shape}, received {np.shape(params[name])}",
+                kind="different-shape",
+                pointer=SECTION,
+            )
 
 
 @question("q6", points=0.75)
@@ -71,7 +77,7 @@ def test_losses_belong_to_the_parameters_before_each_update(student, rng):
     assert_matches(
         np.array(losses, dtype=np.float64),
         means[:-1],
-        what="losses",
+        what="the loss curve",
         candidates={
             "the losses after each update: note the loss before you update": means[1:],
             "half the sum of squares: the mean over all entries is asked for": means[:-1] * y.size / 2,

@@ -22,7 +22,8 @@ usable() {
 
 find_python() {
     local name
-    for name in python3.13 python3.12 python3.11 python3; do
+    # The system's own come first: one below a closed home cannot be read by the user that runs students' code.
+    for name in /usr/bin/python3.1[123] python3.13 python3.12 python3.11 python3; do
         if command -v "$name" >/dev/null && usable "$name"; then
             command -v "$name"
             return 0

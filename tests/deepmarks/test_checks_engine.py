@@ -1,0 +1,137 @@
+"""The plugin: how checks are found, run and recorded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from deepmarks.checks import Cause, CheckError, Outcome
+from deepmarks.checks.local import local_student
+from deepmarks.checks.outcomes import worst
+from deepmarks.checks.plugin import CheckSession
+from deepmarks.checks.run import run_checks
+
+
+def run(tmp_path, body, namespace=None, folder="public", **session):
+    path = tmp_path / folder
+    path.mkdir(exist_ok=True)
+    head = "import pytest\nfrom deepmarks.checks import *\n"
+    (path / "test_q1.py").write_text(head + textwrap.dedent(body))
+    student = local_student(namespace or {})
+    return run_checks([path], CheckSession(lambda question, seed: student, **session))
+
+
+def test_each_end_has_its_outcome_and_cause(tmp_path):
+    records = run(
+        tmp_path,
+        '''
+        @question("q1", points=1)
+        def test_passes(student):
+            """It passes."""
+
+        @question("q1", points=2)
+        def test_mismatch(student):
+            """It differs."""
+            assert_matches(1.0, -1.0, what="x", pointer="section 2")
+
+        @question("q1", points=1)
+        def test_structure(student):
+            """It has no parts."""
+            a, b = student.value("one")
+
+        @question("q1", points=1)
+        def test_missing(student):
+            """It is missing."""
+            student.absent()
+
+        @question("q1", points=1)
+        def test_internal(student, reference):
+            """It asks for the reference."""
+        ''',
+        {"one": 1},
+    )
+    ends = [(str(record.outcome), record.cause, record.score) for record in records]
+    assert ends == [
+        ("passed", None, 1.0),
+        ("failed", Cause.MISMATCH, 0.0),
+        ("failed", Cause.STRUCTURE, 0.0),
+        ("not attempted", Cause.MISSING, 0.0),
+        ("broken", Cause.INTERNAL, 0.0),
+    ]
+    assert records[0].title == "It passes."
+    assert records[1].pointer == "section 2"
+    assert "reference" in records[4].staff
+    assert records[4].check == "public/test_q1.py::test_internal"
+
+
+def test_a_parametrised_check_passes_when_all_its_cases_do(tmp_path):
+    body = '''
+        @question("q1", points=3)
+        @pytest.mark.parametrize("n", [1, 2, 3])
+        def test_cases(student, n):
+            """All cases."""
+            expect(student.value("limit") > n, "too small")
+        '''
+    (record,) = run(tmp_path, body, {"limit": 3})
+    assert (record.outcome, record.points, record.score) == (Outcome.FAILED, 3, 0)
+    (record,) = run(tmp_path, body, {"limit": 4})
+    assert record.score == 3
+
+
+def test_a_hidden_check_shows_sentences_only(tmp_path):
+    body = '''
+        @question("q1", points=1)
+        def test_hidden(student, rng):
+            """A hidden check."""
+            expect(False, "A sentence.", detail="the value is 42")
+        '''
+    (record,) = run(tmp_path, body, folder="hidden")
+    assert (record.hidden, record.detail, record.output) == (True, "", "")
+    assert record.sentence == "A sentence."
+    assert "42" in record.staff
+
+
+def test_generators_differ_between_checks_and_repeat_between_runs(tmp_path):
+    body = '''
+        @question("q1", points=1)
+        def test_one(student, rng):
+            """One."""
+            expect(False, "s", detail=str(rng.integers(10**9)))
+
+        @question("q1", points=1)
+        @pytest.mark.parametrize("n", [1])
+        def test_two(student, rng, torch_rng, n):
+            """Two."""
+            import torch
+            expect(False, "s", detail=str(rng.integers(10**9)))
+        '''
+    first, second = run(tmp_path, body), run(tmp_path, body)
+    assert [record.detail for record in first] == [record.detail for record in second]
+    assert first[0].detail != first[1].detail
+
+
+def test_a_file_that_cannot_be_read_is_the_graders_fault(tmp_path):
+    with pytest.raises(CheckError, match="SyntaxError"):
+        run(tmp_path, "def test_broken(:\n    pass\n")
+    with pytest.raises(CheckError, match="not marked with @question"):
+        run(tmp_path, "def test_unmarked():\n    pass\n")
+
+
+def test_worst_outcome():
+    passed, failed, not_attempted, broken = Outcome
+    assert worst([passed, passed]) is passed
+    assert worst([passed, not_attempted]) is failed
+    assert worst([not_attempted, not_attempted]) is not_attempted
+    assert worst([failed, broken]) is broken
+    assert worst([]) is not_attempted
+
+
+def test_importing_the_package_is_light():
+    code = (
+        "import sys, deepmarks, deepmarks.checks; "
+        "sys.exit(bool({'torch', 'otter', 'IPython', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

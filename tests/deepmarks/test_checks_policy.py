@@ -1,0 +1,112 @@
+"""By-hand questions: what is forbidden is seen in the source or while it runs, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from deepmarks.checks import Cause
+from deepmarks.checks.policy import GROUPS, OperatorPolicy, source_violation
+from deepmarks.checks.watch import watch_operators
+
+HEAD = "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
+
+FORBIDDEN = {
+    "torch.softmax": ("softmax", "def f(x):\n    return torch.softmax(x, -1)"),
+    "F.softmax": ("softmax", "def f(x):\n    return F.softmax(x, -1)"),
+    "method": ("softmax", "def f(x):\n    return x.softmax(-1)"),
+    "module": ("softmax", "def f(x):\n    return nn.Softmax(-1)(x)"),
+    "log_softmax": ("softmax", "def f(x):\n    return F.log_softmax(x, -1).exp()"),
+    "import from": ("softmax", "from torch import softmax as s\ndef f(x):\n    return s(x, -1)"),
+    "import inside": ("softmax", "def f(x):\n    from torch.nn.functional import softmax\n    return softmax(x, -1)"),
+    "helper": ("softmax", "def helper(x):\n    return x.softmax(-1)\ndef f(x):\n    return helper(x)"),
+    "alias": ("softmax", "g = torch.softmax\ndef f(x):\n    return g(x, -1)"),
+    "base class": ("attention", "class f(nn.MultiheadAttention):\n    pass"),
+    "sdpa": ("attention", "def f(x):\n    return F.scaled_dot_product_attention(x, x, x)"),
+    "importlib": ("sklearn", "import importlib\ndef f(x):\n    return importlib.import_module('sk' + 'learn')"),
+    "dunder import": ("sklearn", "def f(x):\n    return __import__('sklearn')"),
+    "sklearn": ("sklearn", "from sklearn.cluster import KMeans\ndef f(x):\n    return KMeans(3).fit(x)"),
+    "backward": ("autograd", "def f(x):\n    y = x.sum()\n    y.backward()\n    return x.grad"),
+    "torch itself": ("torch", "def f(x):\n    return torch.tensor(x).numpy()"),
+    "ctc": ("ctc", "def f(x):\n    return nn.CTCLoss()(x)"),
+}
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_forbidden_source_is_seen(name):
+    group, source = FORBIDDEN[name]
+    violation = source_violation(HEAD + source, ["f"], [group])
+    assert violation is not None
+    assert violation.cause is Cause.FORBIDDEN
+    assert "without" in violation.sentence
+
+
+ALLOWED = {
+    "own softmax": ("softmax", "def softmax(x, dim):\n    return x.exp()\ndef f(x):\n    return softmax(x, -1)"),
+    "own softmax over an import": (
+        "softmax",
+        "from torch.nn.functional import *\nfrom torch import softmax\n"
+        "def softmax(x, dim):\n    return x.exp()\ndef f(x):\n    return softmax(x, -1)",
+    ),
+    "own method": ("softmax", "class f(nn.Module):\n    def forward(self, x):\n        return self.softmax(x)"),
+    "another question's": ("softmax", "def g(x):\n    return x.softmax(-1)\ndef f(x):\n    return x.exp()"),
+    "logsumexp": ("softmax", "def f(x):\n    return (x - torch.logsumexp(x, -1, True)).exp()"),
+    "a replaced definition": ("softmax", "def f(x):\n    return x.softmax(-1)\ndef f(x):\n    return x.exp()"),
+    "own backward function": ("autograd", "def backward(x):\n    return x\ndef f(x):\n    return backward(x)"),
+    "an unused import": ("torch", "def f(x):\n    return x + 1"),
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_allowed_source_is_left_alone(name):
+    group, source = ALLOWED[name]
+    assert source_violation(HEAD + source, ["f"], [group]) is None
+
+
+RUNS = {
+    "getattr": ("softmax", lambda x: getattr(torch, "soft" + "max")(x, -1)),
+    "operator": ("softmax", lambda x: torch.ops.aten._softmax(x, -1, False)),
+    "module instance": ("softmax", torch.nn.Softmax(-1)),
+    "log_softmax": ("softmax", lambda x: torch.nn.LogSoftmax(-1)(x)),
+    "attention": ("attention", lambda x: torch.nn.functional.scaled_dot_product_attention(x, x, x)),
+    "autograd": ("autograd", lambda x: torch.autograd.grad(x.requires_grad_().sum(), x)),
+    "backward": ("autograd", lambda x: x.requires_grad_().sum().backward()),
+    "any torch": ("torch", lambda x: torch.ones(2) + 1),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_forbidden_operators_are_seen_when_they_run(name):
+    group, function = RUNS[name]
+    policy, seen = OperatorPolicy([group]), set()
+    with watch_operators(policy.watch, seen):
+        function(torch.randn(2, 3, 4))
+    with pytest.raises(Exception, match="without"):
+        policy.check(seen)
+
+
+def test_allowed_operators_are_not_held_against_anyone():
+    policy, seen = OperatorPolicy(["softmax", "attention", "ctc"]), set()
+    x = torch.randn(3, 4, requires_grad=True)
+    with watch_operators(policy.watch, seen):
+        e = (x - x.amax(-1, keepdim=True)).exp()
+        (e / e.sum(-1, keepdim=True)).sum().backward()
+    assert not seen
+
+
+def test_a_stand_in_is_not_held_against_the_student():
+    seen: set[str] = set()
+    watching = watch_operators(OperatorPolicy(["softmax"]).watch, seen)
+    with watching, watching.pause():
+        torch.randn(3).softmax(-1)
+    assert not seen
+
+
+def test_forbidden_classes_are_seen_inside_a_module():
+    with pytest.raises(Exception, match="own attention"):
+        OperatorPolicy(["attention"]).check_classes("Net", ["torch.nn.modules.activation.MultiheadAttention"])
+    OperatorPolicy(["attention"]).check_classes("Net", ["torch.nn.modules.linear.Linear"])
+
+
+def test_every_group_says_what_it_forbids():
+    assert all(group.what and group.names for group in GROUPS.values())

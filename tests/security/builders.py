@@ -1,0 +1,100 @@
+"""Submissions that are not a plain script: zips, links, pipes, and files with misleading names."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from .scenario import notebook
+
+Builder = Callable[[Path, str, str, Path], Path]
+"""(folder, source, variant, a file that the link should reach) -> the submission's path."""
+
+
+def _plain(folder: Path, source: str, variant: str, target: Path) -> Path:
+    path = folder / "submission.py"
+    path.write_text(source, "utf-8", newline="")
+    return path
+
+
+def _named(folder: Path, source: str, variant: str, target: Path) -> Path:
+    path = folder / variant
+    path.write_text(source, "utf-8")
+    return path
+
+
+def _zip(folder: Path, entries: list[tuple[str | zipfile.ZipInfo, bytes]]) -> Path:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    path = folder / "submission.zip"
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+def _special(name: str, mode: int) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.create_system = 3
+    info.external_attr = mode << 16
+    return info
+
+
+def _zip_names(folder: Path, source: str, variant: str, target: Path) -> Path:
+    code = source.encode()
+    evil = b"raise SystemExit('imported')\n"
+    extra: list[tuple[str | zipfile.ZipInfo, bytes]] = {
+        "dotdot": [("../../escaped.py", evil)],
+        "absolute": [("/tmp/escaped.py", evil)],
+        "backslash": [("..\\..\\escaped.py", evil)],
+        "symlink": [(_special("link.py", stat.S_IFLNK | 0o777), str(target).encode())],
+        "fifo": [(_special("pipe.py", stat.S_IFIFO | 0o644), b"")],
+        "device": [(_special("device.py", stat.S_IFCHR | 0o644), b"")],
+        "case": [("Submission.py", evil), ("SUBMISSION.PY", evil)],
+        "otter": [
+            (".OTTER_LOG", b"forged"),
+            ("otter/__init__.py", evil),
+            ("otter/check/__init__.py", evil),
+            ("deepmarks/__init__.py", evil),
+            ("conftest.py", evil),
+            ("sitecustomize.py", evil),
+            ("results.json", b'{"score": 100}'),
+        ],
+        "bomb": [("weights.pt", bytes(90 << 20)), ("more.pt", bytes(90 << 20)), ("yet_more.pt", bytes(90 << 20))],
+        "many": [(f"notes/{k}.txt", b"") for k in range(1500)],
+    }[variant]
+    return _zip(folder, [("submission.py", code), *extra])
+
+
+def _link(folder: Path, source: str, variant: str, target: Path) -> Path:
+    path = folder / "submission.py"
+    if variant == "fifo":
+        os.mkfifo(path)
+    elif variant == "directory":
+        path.mkdir()
+    elif variant == "device":
+        path = Path("/dev/zero")
+    else:
+        path.symlink_to(target)
+    return path
+
+
+def _notebook_with_output(folder: Path, source: str, variant: str, target: Path) -> Path:
+    size = {"fits": 50 << 20, "too-large": 100 << 20}[variant]
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * size}
+    path = folder / "submission.ipynb"
+    path.write_bytes(notebook(source, [output]))
+    return path
+
+
+BUILDERS: dict[str, Builder] = {
+    "plain": _plain,
+    "named": _named,
+    "zip": _zip_names,
+    "link": _link,
+    "notebook": _notebook_with_output,
+}
