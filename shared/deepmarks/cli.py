@@ -40,7 +40,7 @@ app = typer.Typer(
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
-Name = Annotated[str | None, typer.Argument(metavar="[A]", help="The assignment: its name, or the beginning of it.")]
+Name = Annotated[str | None, typer.Argument(metavar="A", help="The assignment: its name, or the beginning of it.")]
 _LEFT_BEHIND = shutil.ignore_patterns(".*", "__pycache__", "*.pyc", "*-submission.zip")
 
 
@@ -49,7 +49,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except WorkbenchError as error:
-        errors.print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
+        _say(error)
         raise SystemExit(USAGE) from None
 
 
@@ -74,7 +74,7 @@ def list_assignments() -> None:
 @app.command()
 def check(
     assignment: Name = None,
-    question: Annotated[str | None, typer.Argument(metavar="[Q]", help="A question, q1 say; all if left out.")] = None,
+    question: Annotated[str | None, typer.Argument(metavar="Q", help="A question, q1 say; all if left out.")] = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Check this file instead.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a run, for programs.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Check again whenever the file is saved.")] = False,
@@ -95,7 +95,11 @@ def check(
         for _ in changes(source):
             if not as_json:
                 console.clear()
-            code = _check_once(place, source, names, as_json, traceback)
+            try:
+                code = _check_once(place, source, names, as_json, traceback)
+            except WorkbenchError as error:  # half an edit must not end the watch
+                code = USAGE
+                _say(error)
             if not as_json:
                 now = time.strftime("%H:%M:%S")
                 console.print(f"Checked at {now}. Watching {source.name}; Ctrl-C ends.", style="dim")
@@ -108,7 +112,7 @@ def check(
 def hint(
     assignment: Annotated[str, typer.Argument(metavar="A", help="The assignment.")],
     question: Annotated[str, typer.Argument(metavar="Q", help="The question, q1 say.")],
-    number: Annotated[int, typer.Argument(metavar="[N]", help="Which hint, from a nudge to nearly the answer.")] = 1,
+    number: Annotated[int, typer.Argument(metavar="N", help="Which hint, from a nudge to nearly the answer.")] = 1,
 ) -> None:
     """Show a hint."""
     from deepmarks.workbench.hints import hint_text, hint_title
@@ -169,6 +173,10 @@ def doctor() -> None:
         console.print(f"{problems} problem{'s' if problems > 1 else ''} found.", style="bold red")
         raise typer.Exit(USAGE)
     console.print("Everything that the assignments need is there.", style="bold")
+
+
+def _say(error: WorkbenchError) -> None:
+    errors.print(Text.assemble(("error: ", "red"), printable(str(error))), soft_wrap=True)
 
 
 def _place_and_question(assignment: str | None, question: str | None) -> tuple[Place, str | None]:

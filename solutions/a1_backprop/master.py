@@ -89,8 +89,8 @@ def yours(function, *args, **kwargs):
 
 def to_do(ax, names):
     """Say in an empty panel what is missing."""
-    ax.text(0.5, 0.5, f"fill in {names},\nthen run this cell again", ha="center", va="center", color=GREY,
-            transform=ax.transAxes)
+    note = f"fill in {names},\nthen run this cell again"
+    ax.text(0.5, 0.5, note, ha="center", va="center", transform=ax.transAxes, bbox={"fc": "#fff6d8", "ec": GREY})
 
 # %% [markdown]
 # ## The idea
@@ -98,7 +98,7 @@ def to_do(ax, names):
 # In **words**: a network is a chain of small functions. Each of them knows how its output changes when its
 # input changes a little: that is its *local derivative*. To learn how the loss at the end changes when a
 # weight at the beginning changes, walk the chain backwards and multiply the local derivatives. Each result
-# is used again for everything further upstream, so the whole gradient costs about as much as two forward
+# is used again for everything further upstream, so the whole gradient costs about as much as two more forward
 # passes, however many weights there are. That is backpropagation.
 #
 # As a **formula**, for a chain $w \to u \to v \to L$:
@@ -367,7 +367,7 @@ else:
     right.plot(wide, np.maximum(np.abs(ours - expit(wide)), 1e-20), ".", ms=3, color=BLUE)
 right.axhline(1e-15, color=RED, lw=1)
 right.text(45, 1.3e-15, "allowed", color=RED, ha="right", fontsize=9)
-right.set(yscale="log", ylim=(5e-21, 1e-13), xlabel="$x$", ylabel="absolute error")
+right.set(yscale="log", xlim=(-48, 48), ylim=(5e-21, 1e-13), xlabel="$x$", ylabel="absolute error")
 right.set_title("Your error (drawn at 1e-20 where there is none)")
 plt.show()
 
@@ -608,9 +608,11 @@ plt.show()
 #   \underbrace{db_2}_{(1,\,n_\text{out})} = \textstyle\sum_n \delta_2,\qquad
 #   \underbrace{\partial E/\partial h}_{(N,\,n_\text{hidden})} = \delta_2\,W_2^{\top}.$$
 #
-# **The hidden layer.** Nothing new happens: first its sigmoid, $\delta_1 = (\delta_2 W_2^{\top})\odot
-# h\odot(1-h)$, then its linear layer. Work out $dW_1$ and $db_1$ yourself: the three formulas above with
-# the names exchanged.
+# **The hidden layer.** Nothing new happens: first its sigmoid, then its linear layer:
+#
+# $$\delta_1 = (\delta_2 W_2^{\top})\odot h\odot(1-h).$$
+#
+# Work out $dW_1$ and $db_1$ yourself: they are the formulas above with the names exchanged.
 #
 # **Worked example** (continued). With the targets $y = (0.01,\ 0.99)$ the loss is $E = 0.298371$, and
 # $\partial E/\partial W_2$ begins with $0.082167$ in its upper left corner.
@@ -720,8 +722,8 @@ def backward(params: dict[str, np.ndarray], cache: object, y: np.ndarray) -> dic
 #
 # The even terms drop out of the central difference: halve $\epsilon$, and the error falls to a quarter.
 #
-# **But not for ever.** The two values of $f$ are rounded, each by about $u\,|f|$ with $u =
-# 1.1\cdot10^{-16}$, and the difference of two nearly equal numbers keeps all of that error. Divided by
+# **But not for ever.** The two values of $f$ are rounded, each by about $u\,|f|$ with
+# $u = 1.1\cdot10^{-16}$, and the difference of two nearly equal numbers keeps all of that error. Divided by
 # $2\epsilon$ it becomes $u\,|f|/\epsilon$, which *grows* as $\epsilon$ shrinks. The sum of both errors,
 # $\tfrac{\epsilon^2}{6}|f'''| + \tfrac{u}{\epsilon}|f|$, is least near
 #
@@ -862,8 +864,8 @@ plt.show()
 #
 # **What to expect.** On XOR with 4 hidden neurons, $\eta = 0.1$ and 10,000 epochs, the course notes reached
 # an MSE of 0.00197 at epoch 8,000 and the outputs 0.036, 0.964, 0.961, 0.039. Of 20,000 random starts half
-# end below 0.0019 and 99 % below 0.0047 after 10,000 epochs, but 0.35 % are still stuck above 0.1: the loss
-# surface has plateaus, and where you start matters. At first the loss falls to 0.25, quickly, and rests
+# end below 0.00195 and 99 % below 0.00475, but 0.35 % are still stuck above 0.1: the loss surface has
+# plateaus, and where you start matters. At first the loss falls to 0.25, quickly, and rests
 # there. That is what answering $\tfrac12$ every time costs, and it is the best that any network *without* a
 # hidden layer can do. Then the hidden neurons find their lines.
 

@@ -91,10 +91,33 @@ def _notebook_with_output(folder: Path, source: str, variant: str, target: Path)
     return path
 
 
+def _hostile_source(folder: Path, source: str, variant: str, target: Path) -> Path:
+    """Text that is hard to parse, behind the honest solution."""
+    text = {
+        "nesting": "x = " + "(" * 5000 + ")" * 5000,
+        "lambdas": "x = " + "lambda: " * 20_000 + "0",
+        "constants": "x = 9" + "9" * 200_000,
+        "attributes": "x = a" + ".a" * 50_000,
+        "null": "x = '\0'\n\0\0",
+        "codec": "# -*- coding: unicode_escape -*-\nx = '\\x0a'",
+        "format-string": "x = " + "f'{" * 200 + "}'" * 200,
+        "elif": "if 0:\n    pass\n" + "elif 0:\n    pass\n" * 8000,
+        "long-line": "x = [" + "1, " * 400_000 + "]",
+        "future": "from __future__ import braces\nfrom __future__ import barry_as_FLUFL\n",
+        "tabs": "".join(" " * k + "if 1:\n" for k in range(150)) + " " * 150 + "x = 1",
+        "unfinished": "x = \"\"\"never closed\n" * 3,
+        "comparisons": "x = 0" + " < 0" * 100_000,
+    }[variant]
+    path = folder / "submission.py"
+    path.write_text(f"{source}\n\n{text}\n", "utf-8", newline="")
+    return path
+
+
 BUILDERS: dict[str, Builder] = {
     "plain": _plain,
     "named": _named,
     "zip": _zip_names,
     "link": _link,
+    "source": _hostile_source,
     "notebook": _notebook_with_output,
 }

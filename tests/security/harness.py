@@ -214,7 +214,7 @@ class Stage:
         """Ask a harmless submission what it sees of itself; dangerous scenarios wait for this."""
         text = (SCENARIOS / "_shared" / "layers.py").read_text("utf-8")
         path = self.base / "submissions" / "layers.py"
-        path.write_text(text.replace("@GRADER@", str(self.grader)), "utf-8")
+        path.write_text(text.replace("@BUNDLE@", str(self.bundle)), "utf-8")
         path.chmod(0o644)
         answer = self.ask(path, self.base / "results" / "layers", 60)
         told = next((n for n in answer["grade"]["notices"] if "LAYERS" in n), "")
@@ -294,13 +294,17 @@ class Stage:
         answer = self.ask(submission, out, seconds + 30)
         elapsed = time.monotonic() - started
         grown = _peak_mb(self.grader) - memory if self.process is not None else 0.0
+        written = digest(out / "results.json")
         left = self._strangers(processes)
         if settle:
             time.sleep(settle)
         self._accept()
         self._log.seek(position)
         log = self._log.read().decode("utf-8", "replace")
-        return Result(answer, log, elapsed, grown, left, self._changes(before, marker, out))
+        changed = self._changes(before, marker, out)
+        if digest(out / "results.json") != written:
+            changed.append("results.json was changed after it was written")
+        return Result(answer, log, elapsed, grown, left, changed)
 
     def _accept(self) -> None:
         for server in self.sockets:

@@ -87,9 +87,19 @@ class Scenario:
         return found
 
     def source(self, words: Mapping[str, str]) -> str:
-        """The submission's text: `# include: NAME` lines replaced by `_shared/NAME.py`, `@WORD@` by its value."""
+        """The submission's text for this variant.
+
+        `# include: NAME` is replaced by `_shared/NAME.py` and `@WORD@` by its value. What stands between
+        `# --- variant: NAME` and the next such line, or `# --- end`, is left out for other variants.
+        """
         lines = []
+        block = self.variant
         for line in (self.folder / "submission.py").read_text("utf-8").splitlines():
+            if line.startswith("# --- "):
+                block = line.partition(": ")[2] or self.variant
+                continue
+            if block != self.variant:
+                continue
             included = line.removeprefix("# include: ")
             shared = SCENARIOS / "_shared" / f"{included}.py"
             lines.append(shared.read_text("utf-8") if included != line else line)

@@ -29,7 +29,7 @@ _CODE = (
     "font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12.5px;line-height:1.45;color:inherit;"
     "background:rgba(128,128,128,.13);border-radius:4px"
 )
-_PRE = _CODE + ";padding:7px 10px;margin:6px 0;white-space:pre-wrap;overflow-wrap:anywhere"
+_PRE = _CODE + ";padding:7px 10px;margin:6px 0;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
 _CHIP = (
     "display:inline-block;background:{accent};color:#fff;border-radius:10px;padding:0 9px;margin-right:8px;"
     "font-size:12.5px;line-height:20px;font-weight:600;white-space:nowrap"

@@ -19,7 +19,8 @@ def earlier_parts(student):
 
 def sigmoid_slope(s):
     """The slope of the sigmoid where its value is s, by finite differences."""
-    x, step = np.log(s / (1 - s)), 1e-5
+    s, step = np.clip(s, 1e-9, 1 - 1e-9), 1e-5
+    x = np.log(s / (1 - s))
     above, below = (1 / (1 + np.exp(-(x + move))) for move in (step, -step))
     return (above - below) / (2 * step)
 

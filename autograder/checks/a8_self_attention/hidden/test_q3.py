@@ -25,6 +25,14 @@ def fairly(check):
             raise own from None
 
 
+CAUSAL_DTYPE = "causal_mask must return a boolean tensor, in which True means may attend."
+PADDING_DTYPE = "padding_mask must return a boolean tensor, in which True means may attend."
+
+
+def is_boolean(mask):
+    return getattr(mask, "dtype", None) == torch.bool
+
+
 def by_hand(student, *data, stand_in=None):
     """What attention_vjp returns; it must not need automatic differentiation."""
     got = student.probe("by_hand", "attention_vjp", *data, stand_in=stand_in)
@@ -147,14 +155,16 @@ def test_attention_vjp_by_finite_differences(student, reference, torch_rng):
 @question("q3", points=0.5, device="cpu")
 def test_masks_of_other_sizes(student, reference, torch_rng):
     """causal_mask and padding_mask are right for other sizes, for a single position, and for empty sequences."""
-    for n in (1, 7):
+    for n in (7, 1):
         right = reference.causal_mask(n)
         wrong = {
             "the mask with True meaning blocked": ~right,
             "a mask in which a position may not see itself": right & ~torch.eye(n, dtype=torch.bool),
             "a mask that lets each position see the future, not the past": right.T,
         }
-        assert_matches(student.causal_mask(n), right, what="the causal mask", candidates=wrong, pointer=SECTION)
+        got = student.causal_mask(n)
+        expect(is_boolean(got), CAUSAL_DTYPE, kind="mask-dtype", pointer=SECTION)
+        assert_matches(got, right, what="the causal mask", candidates=wrong, pointer=SECTION)
     for n in (6, 3):
         lengths = torch.randint(1, n, (5,), generator=torch_rng)
         lengths[1], lengths[3] = 0, n
@@ -166,4 +176,5 @@ def test_masks_of_other_sizes(student, reference, torch_rng):
             "a mask with the padding in front": right.flip(1),
         }
         got = student.padding_mask(lengths, n)
+        expect(is_boolean(got), PADDING_DTYPE, kind="mask-dtype", pointer=SECTION)
         assert_matches(got, right, what="the padding mask", candidates=wrong, pointer=SECTION)

@@ -23,6 +23,17 @@ def fairly(check):
             raise own from None
 
 
+def parts(got):
+    """The two parts of attention's result by name."""
+    expect(
+        isinstance(got, tuple | list) and len(got) == 2,
+        "attention must return two tensors: the output and the weights.",
+        kind="structure",
+        pointer=SECTION,
+    )
+    return {"out": got[0], "weights": got[1]}
+
+
 def draw(generator, *shapes):
     return [torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in shapes]
 
@@ -33,7 +44,11 @@ def formula(q, k, v, mask=None, scale=None, dim=-1):
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
     weights = torch.softmax(scores, dim)
-    return weights @ v, weights
+    return named(weights, v)
+
+
+def named(weights, v):
+    return {"out": weights @ v, "weights": weights}
 
 
 def candidates(q, k, v):
@@ -45,7 +60,9 @@ def candidates(q, k, v):
         "attention scaled with the number of keys, not their width": formula(q, k, v, scale=m**-0.5),
         "attention scaled with the width of the values, not of the keys": formula(q, k, v, scale=e**-0.5),
         "attention with the softmax over the queries, not over the keys": formula(q, k, v, dim=-2),
-        "attention with the scale applied after the softmax": tuple(x / d**0.5 for x in formula(q, k, v, scale=1.0)),
+        "attention with the scale applied after the softmax": {
+            name: x / d**0.5 for name, x in formula(q, k, v, scale=1.0).items()
+        },
     }
 
 
@@ -55,9 +72,9 @@ def test_attention_of_three_queries(student, torch_rng):
     q, k, v = draw(torch_rng, (3, 4), (5, 4), (5, 2))
 
     def check(stand_in):
-        got = student.call("attention", q, k, v, stand_in=stand_in)
+        got = parts(student.call("attention", q, k, v, stand_in=stand_in))
         expected, wrong = formula(q, k, v), candidates(q, k, v)
-        assert_matches(got, expected, what="the result of attention", candidates=wrong, pointer=SECTION)
+        assert_matches(got, expected, what="the result", candidates=wrong, pointer=SECTION)
 
     fairly(check)
 
@@ -69,21 +86,21 @@ def test_attention_with_a_mask(student, torch_rng):
     mask = torch.tensor([[1, 1, 0, 1, 0], [0, 0, 1, 1, 0], [1, 0, 1, 1, 1]], dtype=torch.bool)
 
     def check(stand_in):
-        got = student.call("attention", q, k, v, mask, stand_in=stand_in)
+        got = parts(student.call("attention", q, k, v, mask, stand_in=stand_in))
         plain = formula(q, k, v)
-        late = plain[1] * mask
+        late = plain["weights"] * mask
         zero = torch.softmax((q @ k.T / 2).masked_fill(~mask, 0.0), -1)
         wrong = {
             "attention with a mask that blocks where it is True": formula(q, k, v, ~mask),
             "attention without the mask": plain,
-            "attention with the mask applied after the softmax, so that the rows do not sum to one": (late @ v, late),
-            "attention with masked scores set to 0, which still have the weight exp(0)": (zero @ v, zero),
+            "attention with the mask applied after the softmax, so that the rows do not sum to one": named(late, v),
+            "attention with masked scores set to 0, which still have the weight exp(0)": named(zero, v),
             **masked_candidates(q, k, v, mask),
         }
         expected = formula(q, k, v, mask)
-        assert_matches(got, expected, what="the result of attention", candidates=wrong, pointer=SECTION)
+        assert_matches(got, expected, what="the result", candidates=wrong, pointer=SECTION)
         expect(
-            bool((torch.as_tensor(got[1])[~mask] == 0).all()),
+            bool((torch.as_tensor(got["weights"])[~mask] == 0).all()),
             "Masked keys have small weights where exactly 0 is asked for: put -inf in their scores.",
             kind="mask-not-exact",
             pointer=SECTION,
@@ -108,20 +125,22 @@ def test_attention_of_a_query_that_may_see_nothing(student, torch_rng):
     mask = torch.tensor([[1, 1, 0, 1, 1], [0, 0, 0, 0, 0]], dtype=torch.bool)
 
     def check(stand_in):
-        got = student.call("attention", q, k, v, mask, stand_in=stand_in)
+        got = parts(student.call("attention", q, k, v, mask, stand_in=stand_in))
         expect(
-            not any(torch.as_tensor(part).isnan().any() for part in got),
+            not any(torch.as_tensor(part).isnan().any() for part in got.values()),
             "attention gives NaN for a query that may attend to nothing: zeros are asked for.",
             kind="masked-row-nan",
             pointer=SECTION,
         )
-        out, weights = formula(q, k, v, mask | ~mask.any(-1, keepdim=True))
-        even = torch.where(mask.any(-1, keepdim=True), weights, 1 / weights.shape[-1])
-        full = {
-            "attention that spreads a fully masked row evenly over the keys": (even @ v, even),
-            "attention that ignores the mask in fully masked rows": (out, weights),
+        some = mask.any(-1, keepdim=True)
+        weights = formula(q, k, v, mask | ~some)["weights"]
+        even = torch.where(some, weights, 1 / weights.shape[-1])
+        wrong = {
+            "attention that spreads a fully masked row evenly over the keys": named(even, v),
+            "attention that ignores the mask in fully masked rows": named(weights, v),
         }
-        expected = (out * mask.any(-1, keepdim=True), weights * mask.any(-1, keepdim=True))
-        assert_matches(got, expected, what="the result of attention", candidates=full, pointer=SECTION)
+        for text, value in masked_candidates(q, k, v, mask | ~some).items():
+            wrong[text] = named(value["weights"] * some, v)
+        assert_matches(got, named(weights * some, v), what="the result", candidates=wrong, pointer=SECTION)
 
     fairly(check)

@@ -24,6 +24,14 @@ def fairly(check):
             raise own from None
 
 
+CAUSAL_DTYPE = "causal_mask must return a boolean tensor, in which True means may attend."
+PADDING_DTYPE = "padding_mask must return a boolean tensor, in which True means may attend."
+
+
+def is_boolean(mask):
+    return getattr(mask, "dtype", None) == torch.bool
+
+
 def by_hand(student, *data, stand_in):
     """What attention_vjp returns; it must not need automatic differentiation."""
     got = student.probe("by_hand", "attention_vjp", *data, stand_in=stand_in)
@@ -49,23 +57,37 @@ def by_autograd(q, k, v, g):
     return dict(zip(NAMES, torch.autograd.grad(weights @ leaves[2], leaves, g), strict=True))
 
 
+def mistakes(q, k, v, g):
+    """Wrong gradients by name of the gradient and of the mistake."""
+    scale = 1 / math.sqrt(q.shape[-1])
+    w = torch.softmax(q @ k.T * scale, -1)
+    dw = g @ v.T
+    ds = w * (dw - (w * dw).sum(-1, keepdim=True))
+    wrong = {
+        "the gradient without the scale 1/sqrt(d)": ds,
+        "the gradient with the scale 1/sqrt(d) applied twice": ds * scale**2,
+        "the gradient with the diagonal of the softmax's Jacobian only: w * (1 - w)": w * (1 - w) * dw * scale,
+        "the gradient without the softmax's backward pass": dw * scale,
+        "the gradient with w * dw for the softmax, without the sum subtracted": w * dw * scale,
+        "the gradient with the softmax's sum over the queries, not over the keys": w
+        * (dw - (w * dw).sum(-2, keepdim=True))
+        * scale,
+    }
+    dq, dk = ({text: x @ k for text, x in wrong.items()}, {text: x.T @ q for text, x in wrong.items()})
+    return {"dq": dq, "dk": dk, "dv": {"the gradient with the scores in place of the weights": (q @ k.T * scale).T @ g}}
+
+
 @question("q3", points=0.75)
 def test_attention_vjp_without_a_mask(student, torch_rng):
     """The gradients dq (4, 3), dk (5, 3) and dv (5, 2) of four queries and five keys agree with autograd."""
     q, k, v, g = (torch.randn(*s, generator=torch_rng, dtype=torch.float64) for s in ((4, 3), (5, 3), (5, 2), (4, 2)))
     right = by_autograd(q, k, v, g)
-    unscaled = {**right, "dq": right["dq"] * math.sqrt(3), "dk": right["dk"] * math.sqrt(3)}
-    twice = {**right, "dq": right["dq"] / math.sqrt(3), "dk": right["dk"] / math.sqrt(3)}
+    wrong = mistakes(q, k, v, g)
 
     def check(stand_in):
         got = by_hand(student, q, k, v, None, g, stand_in=stand_in)
         for name in ("dv", "dq", "dk"):
-            wrong = {
-                "the gradient without the scale 1/sqrt(d)": unscaled[name],
-                "the gradient with the scale 1/sqrt(d) applied twice": twice[name],
-            }
-            candidates = wrong if name != "dv" else None
-            assert_matches(got[name], right[name], what=name, candidates=candidates, pointer=SECTION)
+            assert_matches(got[name], right[name], what=name, candidates=wrong[name], pointer=SECTION)
 
     fairly(check)
 
@@ -79,7 +101,9 @@ def test_causal_mask_of_four(student):
         "a mask in which a position may not see itself": expected & ~torch.eye(4, dtype=torch.bool),
         "a mask that lets each position see the future, not the past": expected.T,
     }
-    assert_matches(student.causal_mask(4), expected, what="causal_mask(4)", candidates=wrong, pointer=SECTION)
+    got = student.causal_mask(4)
+    expect(is_boolean(got), CAUSAL_DTYPE, kind="mask-dtype", pointer=SECTION)
+    assert_matches(got, expected, what="causal_mask(4)", candidates=wrong, pointer=SECTION)
 
 
 @question("q3", points=0.25, device="cpu")
@@ -94,4 +118,5 @@ def test_padding_mask_of_three_sequences(student):
         "a mask with the padding in front": expected.flip(1),
     }
     got = student.padding_mask(lengths, 5)
+    expect(is_boolean(got), PADDING_DTYPE, kind="mask-dtype", pointer=SECTION)
     assert_matches(got, expected, what="the padding mask", candidates=wrong, pointer=SECTION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, question
@@ -73,7 +74,24 @@ def test_multi_head_attention_without_a_mask(student, torch_rng):
         wrong = {
             "attention with a single head": lambda: one_head(module, x),
             "the heads' result without out_proj": lambda: before_out_proj(module, x),
-            "attention with keys, queries and values in another order in in_proj_weight": lambda: reordered(module, x),
+            "attention with the queries and keys of in_proj_weight exchanged": lambda: reordered(module, x, "kqv"),
+            "attention with the blocks of in_proj_weight read as v, k, q": lambda: reordered(module, x, "vkq"),
+            "attention with the blocks of in_proj_weight read as q, v, k": lambda: reordered(module, x, "qvk"),
+            "attention without the scale": lambda: rescaled(module, x, 2.0),
+            "attention scaled with d_model, not with the width of a head": lambda: rescaled(module, x, 3**-0.5),
+            "attention without in_proj_bias": lambda: changed(module, x, in_proj_bias=torch.zeros(36)),
+            "attention with heads made by a view without the transpose": lambda: mixed(
+                module, x, split=lambda part: part.reshape(2, 3, 5, 4)
+            ),
+            "attention with the heads merged without the transpose": lambda: mixed(
+                module, x, merge=lambda out: out.reshape(2, 5, 12)
+            ),
+            "attention with every h-th column in a head, where neighbouring columns make a head": lambda: mixed(
+                module,
+                x,
+                split=lambda part: part.view(2, 5, 4, 3).permute(0, 3, 1, 2),
+                merge=lambda out: out.permute(0, 2, 3, 1).flatten(2),
+            ),
         }
         assert_matches(
             run.output,
@@ -93,21 +111,45 @@ def one_head(module, x):
     return run_library(single, x)
 
 
-def before_out_proj(module, x):
-    state = {**module.state_dict(), "out_proj.weight": torch.eye(12), "out_proj.bias": torch.zeros(12)}
-    plain = nn.MultiheadAttention(12, 3, batch_first=True).eval()
-    plain.load_state_dict(state)
-    return run_library(plain, x)
-
-
-def reordered(module, x):
-    state = dict(module.state_dict())
-    for name in ("in_proj_weight", "in_proj_bias"):
-        q, k, v = state[name].chunk(3)
-        state[name] = torch.cat([k, q, v])
+def changed(module, x, **state):
+    """The output with some parameters replaced; a point in a name is written as two underscores."""
     other = nn.MultiheadAttention(12, 3, batch_first=True).eval()
-    other.load_state_dict(state)
+    other.load_state_dict({**module.state_dict(), **{name.replace("__", "."): value for name, value in state.items()}})
     return run_library(other, x)
+
+
+def before_out_proj(module, x):
+    return changed(module, x, out_proj__weight=torch.eye(12), out_proj__bias=torch.zeros(12))
+
+
+def reordered(module, x, order):
+    """The output of a student who reads the blocks of in_proj_weight in this order."""
+    read = {
+        name: torch.cat([module.state_dict()[name].chunk(3)[order.index(letter)] for letter in "qkv"])
+        for name in ("in_proj_weight", "in_proj_bias")
+    }
+    return changed(module, x, **read)
+
+
+def rescaled(module, x, factor):
+    """The output with scores that are too large by a factor."""
+    factors = torch.cat([torch.full((12,), factor), torch.ones(24)])
+    state = module.state_dict()
+    return changed(
+        module,
+        x,
+        in_proj_weight=state["in_proj_weight"] * factors[:, None],
+        in_proj_bias=state["in_proj_bias"] * factors,
+    )
+
+
+def mixed(module, x, split=None, merge=None):
+    """The output with heads that are split or merged in another way."""
+    split = split or (lambda part: part.unflatten(-1, (3, 4)).transpose(1, 2))
+    merge = merge or (lambda out: out.transpose(1, 2).flatten(2))
+    with torch.no_grad():
+        q, k, v = F.linear(x, module.in_proj_weight, module.in_proj_bias).chunk(3, -1)
+        return module.out_proj(merge(F.scaled_dot_product_attention(split(q), split(k), split(v))))
 
 
 @question("q4", points=0.5)

@@ -19,10 +19,10 @@ def layers():
         grader = os.stat(f"/proc/{os.getppid()}").st_uid
     except OSError:
         grader = -1
-    if os.getuid() != grader or (os.getuid() != 0 and os.getgroups() == []):
-        found.append("uid" if os.getuid() != grader else "no_groups")
+    if os.getuid() != grader:
+        found.append("uid")
     try:
-        os.listdir("/")
+        os.close(os.open("@BUNDLE@/answers.txt", os.O_RDONLY))  # its mode lets everybody read it
     except OSError:
         found.append("landlock")
     if resource.getrlimit(resource.RLIMIT_NPROC)[0] < 5000:

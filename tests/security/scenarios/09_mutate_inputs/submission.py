@@ -1,0 +1,3 @@
+# include: honest
+def double(x):
+    return x.data.mul_(2)

@@ -1,0 +1,4 @@
+# include: honest
+import time
+
+time.sleep(1000)

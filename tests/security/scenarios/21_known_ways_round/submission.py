@@ -1,0 +1,32 @@
+# include: honest
+def double(x):
+    return 2 * x + 0 * used(x)
+
+
+# --- variant: thread
+def used(x):
+    import concurrent.futures
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return pool.submit(getattr(torch, "soft" + "max"), x.detach(), -1).result()
+
+
+# --- variant: modes-off
+def used(x):
+    from torch.utils._python_dispatch import _disable_current_modes
+
+    with _disable_current_modes():
+        return getattr(torch, "soft" + "max")(x.detach(), -1)
+
+
+# --- variant: patched-watch
+def used(x):
+    return getattr(torch, "soft" + "max")(x.detach(), -1)
+
+
+import deepmarks.checks.watch
+
+deepmarks.checks.watch.watch_operators._record = lambda self, name: None
+
+
+# --- end
