@@ -25,6 +25,9 @@ errors = Console(stderr=True)
 Slugs = Annotated[list[str] | None, typer.Argument(help="Assignments; all of them if none is named.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, for programs.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+Weak = Annotated[
+    bool, typer.Option("--allow-weak-isolation", help="Run hidden checks even where this machine cannot guard them.")
+]
 
 
 def main() -> None:
@@ -70,6 +73,7 @@ def grade(
     out: Annotated[Path, typer.Option(help="Where the results go, one folder a submission.")],
     as_json: Json = False,
     device: Device = "cpu",
+    allow_weak_isolation: Weak = False,
 ) -> None:
     """Grade submissions and write DIR/<submission>/results.json for each."""
     from deepmarks_grader.authoring import find_repo
@@ -78,7 +82,7 @@ def grade(
 
     bundle = bundle_from_repo(slug, find_repo())
     grades = []
-    for result in grade_paths(bundle, submissions, out, device):
+    for result in grade_paths(bundle, submissions, out, device, allow_weak_isolation=allow_weak_isolation):
         grades.append(result)
         if as_json:
             typer.echo(json.dumps(result.summary()))
@@ -93,6 +97,7 @@ def prove(
     device: Device = "cpu",
     only: Annotated[list[str] | None, typer.Option(help="Only cases whose name contains this.")] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what each mutant is told.")] = False,
+    allow_weak_isolation: Weak = False,
 ) -> None:
     """Show that right answers win and known wrong ones lose; exit code 1 on any shortfall."""
     from deepmarks_grader.authoring import find_repo, list_slugs
@@ -116,7 +121,9 @@ def prove(
     repo = find_repo()
     failed = False
     for slug in slugs or list_slugs(repo):
-        report = prove_checks(slug, repo, device=device, only=only, report=heard)
+        report = prove_checks(
+            slug, repo, device=device, only=only, report=heard, allow_weak_isolation=allow_weak_isolation
+        )
         summary = report.summary()
         failed = failed or bool(report.shortfalls)
         if as_json:
@@ -145,6 +152,34 @@ def gradescope_run(
 
     path = run_like_gradescope(autograder_zip, submission, out, setup=setup)
     console.print(f"wrote {path}", highlight=False)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say how well this machine can guard hidden checks, found out by attacking them; exit code 1 below FULL."""
+    from deepmarks_grader.authoring import RepositoryError, find_repo
+    from deepmarks_grader.isolation.strength import Strength
+    from deepmarks_grader.isolation.supervisor import Zygote
+
+    try:
+        repo = find_repo()
+        hidden = [repo / "autograder" / "checks", repo / "solutions"]
+    except RepositoryError:
+        hidden = []
+    with Zygote(hidden=[path for path in hidden if path.exists()]) as zygote:
+        report = zygote.report
+    if as_json:
+        typer.echo(json.dumps(report.to_data()))
+    else:
+        table = Table(title=f"Isolation: {report.strength}")
+        for heading in ("layer", "", "why"):
+            table.add_column(heading, overflow="fold")
+        for layer in report.layers:
+            table.add_row(layer.name, "[green]on[/green]" if layer.on else "[red]off[/red]", layer.reason)
+        console.print(table)
+        console.print(report.advice or f"Hidden checks are guarded. The self-check took {report.milliseconds:g} ms.")
+    if report.strength is not Strength.FULL:
+        raise typer.Exit(1)
 
 
 def grades_table(grades: list[Grade]) -> Table:

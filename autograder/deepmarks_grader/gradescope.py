@@ -16,8 +16,11 @@ from types import FrameType
 
 from deepmarks.submission import read_folder
 from deepmarks_grader.bundle import Bundle
+from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading import Grader
+from deepmarks_grader.grading.grade import weak_isolation_allowed
 from deepmarks_grader.grading.results import RESULTS_NAME, failure_dict, write_json, write_results
+from deepmarks_grader.isolation.leftovers import close_to_others
 
 _SORRY = "The autograder failed on its own account, so no score is given yet; staff have been told."
 
@@ -37,11 +40,17 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         results.mkdir(parents=True, exist_ok=True)
+        for name in ("source/bundle", "submission", "results"):
+            close_to_others(options.root / name)
         bundle = Bundle.load(options.root / "source" / "bundle")
         submission = read_folder(options.root / "submission")
-        with Grader(bundle, options.device) as grader:
+        with Grader(bundle, options.device, allow_weak_isolation=weak_isolation_allowed()) as grader:
             grade = grader.grade(submission)
+        # Every process of the submission is dead, and the zygote is too.
         write_results(grade, results, nonce)
+    except UserError as error:
+        write_json(results / RESULTS_NAME, failure_dict(_SORRY, str(error), nonce))
+        return 1
     except BaseException:
         write_json(results / RESULTS_NAME, failure_dict(_SORRY, traceback.format_exc(), nonce))
         return 1

@@ -21,7 +21,9 @@ from deepmarks.checks.outcomes import Outcome
 from deepmarks.submission import read_folder
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.grading import Grade, Grader
+from deepmarks_grader.grading.grade import weak_isolation_allowed
 from deepmarks_grader.grading.render import overview_markdown, plain
+from deepmarks_grader.isolation.leftovers import close_to_others
 
 _NOT_THE_STUDENTS = {"tests", "__init__.py"}
 """What Otter itself puts beside the submission."""
@@ -42,7 +44,10 @@ class DeepmarksPlugin(AbstractOtterPlugin):  # type: ignore[misc]
                 if entry.name not in _NOT_THE_STUDENTS:
                     shutil.move(entry, Path(away) / entry.name)
             submission = read_folder(Path(away))
-            with Grader(Bundle.load(folder.parent / "source" / "bundle"), "auto") as grader:
+            bundle = folder.parent / "source" / "bundle"
+            close_to_others(bundle)
+            weak = weak_isolation_allowed()
+            with Grader(Bundle.load(bundle), "auto", allow_weak_isolation=weak) as grader:
                 self.grade = grader.grade(submission)
         # Otter opens the file by this name once more.
         empty = nbformat.writes(nbformat.v4.new_notebook()) if submission_file.suffix == ".ipynb" else ""

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deepmarks.checks.outcomes import Outcome
+from deepmarks.datasets.commands import app as data_app
 from deepmarks.render.terminal import question_panel, summary_table
 from deepmarks.render.words import Setting, points, printable
 from deepmarks.workbench.errors import WorkbenchError
@@ -37,6 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data_app, name="data")
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 

@@ -28,7 +28,7 @@ class Limits:
     """Wall-clock seconds for one call of a student's function."""
     question_seconds: float = 40.0
     """Wall-clock seconds for all calls of one question."""
-    total_seconds: float = 150.0
+    total_seconds: float = 240.0
     """Wall-clock seconds for the whole submission."""
     memory_mb: int = 2048
     """Resident memory of the submission's processes together, in MiB, above what a fresh worker has."""

@@ -275,6 +275,7 @@ class _Encoder:
             if name not in _TORCH_ITEMSIZE or not strided or plain.ndim > _MAX_DIMS:
                 return self.opaque(value)
             flat = plain.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
+            flat = flat.as_strided(flat.shape, (1,))  # one entry of a column is contiguous with any stride
             self.buffers.append(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
         return ["x", name, list(plain.shape), str(plain.device)]
 

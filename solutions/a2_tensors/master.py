@@ -959,10 +959,10 @@ v = torch.tensor([0.5, -0.6])
 for point in torch.cartesian_prod(torch.tensor([-1.2, 0.0, 1.2]), torch.tensor([-1.0, 0.0, 1.0])):
     hv = hessian_vector_product(lambda x: x[0] ** 4 / 4 + x[0] * x[1] + x[1] ** 2, point, v)
     right = torch.stack([3 * point[0] ** 2 * v[0] + v[1], v[0] + 2 * v[1]])
-    style = {"angles": "xy", "scale_units": "xy", "scale": 4.0, "width": 0.009, "zorder": 3}
+    style = {"angles": "xy", "scale_units": "xy", "scale": 2.2, "width": 0.008, "zorder": 3}
     axes[2].quiver(*point, *v, color=GREY, **style)
     axes[2].quiver(*point, *hv, color=BLUE, **style)
-    axes[2].plot(*(point + right / 4), "o", color=ORANGE, markersize=3.5, zorder=4)
+    axes[2].plot(*(point + right / 2.2), "o", color=ORANGE, markersize=3.5, zorder=4)
 axes[2].set(title="grey: $v$; blue: your $Hv$; dots: where it must end", aspect="equal", xticks=[], yticks=[])
 plt.show()
 # %% [raw]

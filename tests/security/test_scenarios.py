@@ -108,8 +108,10 @@ def _judge(stage: Stage, scenario: Scenario, result: Result, marker: str, which:
     points = {name: result.points(name) for name in ("q1", "q2")}
     wanted = expected("points", {"q1": 2, "q2": 2})
     assert isinstance(wanted, dict)
-    assert points == wanted, f"{which}: {points} points instead of {wanted}; it said {said}"
-    assert result.answer["score"] == sum(wanted.values())
+    for name, number in wanted.items():
+        least, most = number if isinstance(number, list) else (number, number)
+        assert least <= points[name] <= most, f"{which}: {points} points instead of {wanted}; it said {said}"
+    assert result.answer["score"] == sum(points.values())
     sentences = expected("says", {})
     assert isinstance(sentences, dict)
     for where, sentence in sentences.items():
@@ -125,7 +127,7 @@ def _judge(stage: Stage, scenario: Scenario, result: Result, marker: str, which:
 def _judge_secrets(stage: Stage, result: Result, marker: str) -> None:
     assert stage.canary not in result.everything, "a secret came out"
     leak = f"LEAK-{marker}"
-    shown = result.visible + "".join(result.notices)
+    shown = result.visible + "".join(result.notices) + str(result.answer["grade"]["cause"])
     assert leak not in shown, f"an input of a hidden check came out: {shown[max(0, shown.find(leak) - 200) :][:400]}"
     assert "\x1b" not in shown
     assert "\\u001b" not in shown
@@ -150,7 +152,8 @@ def _judge_remains(stage: Stage, scenario: Scenario, result: Result, which: str)
     assert not result.left_files, f"{which}: files are left: {result.left_files[:10]}"
     assert not result.answer["signals"], f"{which}: the grader received {result.answer['signals']}"
     assert result.answer["files_limit"] > 100
-    assert result.grown_mb < _MOST_GROWTH_MB, f"{which}: the grader grew by {result.grown_mb:.0f} MiB"
+    most = float(scenario.spec.get("growth_mb", _MOST_GROWTH_MB))
+    assert result.grown_mb < most, f"{which}: the grader grew by {result.grown_mb:.0f} MiB"
     limit = float(scenario.expected("seconds", stage.configuration, _SECONDS))
     assert result.seconds < limit, f"{which}: took {result.seconds:.1f} s"
     reached = set(stage.take_connections())

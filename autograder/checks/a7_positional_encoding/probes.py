@@ -18,5 +18,5 @@ def stays_on_device(student, name, x, *args):
 
 
 def rope_of_heads(student, x, positions, base):
-    """rope of x (batch, n, heads, d) with its axes 1 and 2 exchanged as a view, as multi-head attention does."""
+    """What rope makes of x (batch, n, heads, d) when its axes 1 and 2 are exchanged as a view, as in attention."""
     return student.rope(x.transpose(1, 2), positions, base)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -21,7 +23,9 @@ from deepmarks.checks.student import Reference, Student
 from deepmarks.checks.workspace import Workspace
 from deepmarks.submission import Submission, compile_unit, definitions, read_submission
 from deepmarks_grader.bundle import Bundle, course_secret
+from deepmarks_grader.errors import UserError
 from deepmarks_grader.isolation.channel import WorkerChannel
+from deepmarks_grader.isolation.strength import Report, Strength
 from deepmarks_grader.isolation.supervisor import Zygote, ZygoteError
 
 _WARMABLE = [
@@ -35,6 +39,14 @@ _WARMABLE = [
     "PIL.Image",
 ]
 """Modules that the zygote may import for a submission which names them: none runs code of the submission."""
+
+
+WEAK_VARIABLE = "DEEPMARKS_ALLOW_WEAK_ISOLATION"
+
+
+def weak_isolation_allowed() -> bool:
+    """Whether the environment says that hidden checks may run on a machine that cannot guard them."""
+    return os.environ.get(WEAK_VARIABLE, "") == "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +100,29 @@ class Grade:
 
 @dataclass
 class Grader:
-    """Grades any number of submissions of one assignment with one zygote. Use it as a context manager."""
+    """Grades any number of submissions of one assignment with one zygote. Use it as a context manager.
+
+    Entering it raises UserError where this machine cannot guard hidden checks, unless `allow_weak_isolation`.
+    """
 
     bundle: Bundle
     device: str = "cpu"
     extra_warm: Sequence[str] = ()
+    allow_weak_isolation: bool = False
+    fresh_per_question: bool = False
+    """Give each question a worker of its own, so that no question's code can prepare for another's checks."""
     _zygote: Zygote | None = field(default=None, init=False)
 
     def __enter__(self) -> Grader:
         self.device = devices.resolve(self.device)
-        self._zygote = Zygote(self._modules, cuda=self.device == "cuda")
+        zygote = Zygote(self._modules, cuda=self.device == "cuda", hidden=_hidden_paths(self.bundle))
+        if self.bundle.hidden is not None and not self.allow_weak_isolation:
+            try:
+                _demand_full(zygote.report)
+            except UserError:
+                zygote.close()
+                raise
+        self._zygote = zygote
         return self
 
     def __exit__(
@@ -106,6 +131,13 @@ class Grader:
         if self._zygote is not None:
             self._zygote.close()
             self._zygote = None
+
+    @property
+    def isolation(self) -> Report:
+        """How well this machine guards the grader; RuntimeError outside the with block."""
+        if self._zygote is None:
+            raise RuntimeError("a Grader knows its isolation only inside its with block")
+        return self._zygote.report
 
     @property
     def _modules(self) -> list[str]:
@@ -138,12 +170,26 @@ class Grader:
         """
         started = time.monotonic()
         assignment = self.bundle.assignment
-        grade = Grade(submission.name, assignment.slug, (), submission.cause, submission.notices)
         if self._zygote is None:
             raise RuntimeError("a Grader grades only inside its with block")
+        grade = Grade(
+            submission.name,
+            assignment.slug,
+            (),
+            submission.cause,
+            submission.notices,
+            isolation=self._zygote.report.line(),
+        )
         try:
             self._zygote.warm(_wanted_modules(submission, self._modules))
-            channel = WorkerChannel(self._zygote, submission, self._probes, assignment.limits, self.device)
+            channel = WorkerChannel(
+                self._zygote,
+                submission,
+                self._probes,
+                assignment.limits,
+                self.device,
+                fresh_per_question=self.fresh_per_question,
+            )
             try:
                 channel.load()
                 records = run_checks(self._folders, self._session(channel, submission, questions))
@@ -218,6 +264,25 @@ def _cause(grade: Grade, left_out: Sequence[str]) -> str | None:
     if broken:
         return f"{broken[0].question}: {broken[0].sentence}"
     return left_out[0] if left_out else None
+
+
+def _hidden_paths(bundle: Bundle) -> list[Path]:
+    """What no worker may read."""
+    if bundle.root is not None:
+        return [bundle.root] if bundle.hidden is not None else []
+    checks = bundle.public.parent
+    solutions = checks.parents[2] / "solutions" / checks.name
+    return [path for path in (checks, solutions) if path.exists()]
+
+
+def _demand_full(report: Report) -> None:
+    if report.strength is Strength.FULL:
+        return
+    raise UserError(
+        f"this machine cannot guard the hidden checks: isolation is {report.strength}. {report.advice} "
+        "`deepmarks-grader doctor` shows every layer. To grade all the same, pass --allow-weak-isolation "
+        f"(on Gradescope: set {WEAK_VARIABLE}=1)"
+    )
 
 
 def _wanted_modules(submission: Submission, present: Sequence[str]) -> list[str]:

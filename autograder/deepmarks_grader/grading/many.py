@@ -12,7 +12,9 @@ from deepmarks_grader.grading.grade import Grade, Grader
 from deepmarks_grader.grading.results import write_results
 
 
-def grade_paths(bundle: Bundle, paths: Sequence[Path], out: Path, device: str = "cpu") -> Iterator[Grade]:
+def grade_paths(
+    bundle: Bundle, paths: Sequence[Path], out: Path, device: str = "cpu", *, allow_weak_isolation: bool = False
+) -> Iterator[Grade]:
     """Grade the submissions at `paths`, write `out/<stem>/results.json` for each, and yield the grades.
 
     Raises UserError before anything is graded if a path does not exist or two would write to one folder.
@@ -24,7 +26,7 @@ def grade_paths(bundle: Bundle, paths: Sequence[Path], out: Path, device: str = 
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
         raise UserError(f"several submissions are called {', '.join(twice)}; rename them or grade them one by one")
-    with Grader(bundle, device) as grader:
+    with Grader(bundle, device, allow_weak_isolation=allow_weak_isolation) as grader:
         for path in paths:
             grade = grader.grade(read_path(path))
             write_results(grade, out / path.stem)

@@ -8,6 +8,7 @@ import selectors
 import signal
 import struct
 import time
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -35,22 +36,31 @@ class WorkerChannel:
     """A submission in isolated workers, as a `Channel`.
 
     The submission is executed unit by unit; a unit that stalls or kills the worker is left out the next time. Whatever
-    happens to a worker is the outcome of the request at hand; the next request gets a fresh one.
+    happens to a worker is the outcome of the request at hand; the next request gets a fresh one. With
+    `fresh_per_question` each question gets one as well, so that no question can prepare another's answers.
     """
 
     def __init__(
-        self, zygote: Zygote, submission: Submission, probes: str, limits: Limits, device: str = "cpu"
+        self,
+        zygote: Zygote,
+        submission: Submission,
+        probes: str,
+        limits: Limits,
+        device: str = "cpu",
+        *,
+        fresh_per_question: bool = False,
     ) -> None:
         self._zygote = zygote
         self._submission = submission
         self._probes = probes
         self._limits = limits
         self._device = device
+        self._fresh_per_question = fresh_per_question
         self._worker: Worker | None = None
         self._output = bytearray()
         self._output_total = 0
         self._skipped: set[int] = set()
-        self._slow: set[str] = set()
+        self._timeouts: Counter[str] = Counter()
         self._question = ""
         self._question_used = 0.0
         self._used = 0.0
@@ -66,6 +76,8 @@ class WorkerChannel:
     def begin(self, question: str, check: str) -> None:
         """Tell the channel which question the following requests belong to."""
         if question != self._question:
+            if self._fresh_per_question and self._question:
+                self.close()
             self._question, self._question_used = question, 0.0
 
     def take_output(self) -> str:
@@ -100,8 +112,13 @@ class WorkerChannel:
             self.exits.append(self._zygote.end(worker))
 
     def _call_limit(self, name: str) -> float:
-        # A function that did not finish once gets less time in the checks that follow.
-        return self._limits.call_seconds / (4 if name in self._slow else 1)
+        """Seconds for a call of `name`: a quarter after one time-out; `Broken` after two.
+
+        So an endless loop in one function leaves time for the questions that do not need it.
+        """
+        if self._timeouts[name] >= 2:
+            raise Broken(Cause.TIMEOUT, "Your code did not finish in two earlier checks, so it was not called again.")
+        return self._limits.call_seconds / (4 if self._timeouts[name] else 1)
 
     # ------------------------------------------------------------------- start
 
@@ -121,7 +138,7 @@ class WorkerChannel:
 
     def _start(self) -> bool:
         """Start a worker and execute every unit that is not known to kill it; False if one more does."""
-        self._worker = self._zygote.spawn(self._limits.memory_mb)
+        self._worker = self._zygote.spawn(self._limits.memory_mb, self._limits.total_seconds)
         start = {"operation": "start", "probes": self._probes, "device": self._device}
         self._exchange_raw({**start, "reply_limit": self._limits.reply_mb << 20}, _START_SECONDS)
         for index, unit in enumerate(self._submission.units):
@@ -158,7 +175,7 @@ class WorkerChannel:
             return self._exchange_raw(request.to_data(), seconds)
         except Broken as broken:
             if broken.cause is Cause.TIMEOUT:
-                self._slow.add(request.name)
+                self._timeouts[request.name] += 1
             raise
         finally:
             self._question_used += time.monotonic() - started
@@ -195,7 +212,7 @@ class WorkerChannel:
         assert self._worker is not None
         status = self._zygote.exit_status(self._worker)
         self.close()
-        return explain_exit(status.code)
+        return explain_exit(status.code, status.breach)
 
     def _transfer(self, worker: Worker, outgoing: bytes, deadline: float) -> bytes:
         """Send `outgoing` and receive one whole frame, reading the worker's output all the while."""
@@ -262,8 +279,18 @@ def _unit_request(unit: Unit) -> dict[str, Any]:
     return Request(Operation.RUN_UNIT, unit.label, options={"unit": asdict(unit)}).to_data()
 
 
-def explain_exit(code: int | None) -> Broken:
-    """The outcome of a process that ended with exit code or minus signal number `code`."""
+_BREACHES = {
+    "memory": (Cause.MEMORY, "Your code used more memory than this assignment allows, all its processes together."),
+    "processes": (Cause.MEMORY, "Your code started too many processes."),
+    "files": (Cause.MEMORY, "Your code wrote more, or more files, than a submission may."),
+}
+
+
+def explain_exit(code: int | None, breach: str = "") -> Broken:
+    """The outcome of a process that ended with exit code or minus signal number `code`, killed for `breach` if any."""
+    if breach:
+        cause, sentence = _BREACHES[breach]
+        return Broken(cause, sentence)
     if code is None:
         return Broken(Cause.CRASH, "Your code closed the grading channel.")
     if code >= 0:

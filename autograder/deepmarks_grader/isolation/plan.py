@@ -16,6 +16,14 @@ class WorkerPlan:
     """Private memory of one process above the zygote's, in MiB."""
     cuda: bool = False
     """Whether the worker may see the GPUs that the zygote hides from itself."""
+    cpu_seconds: int = 0
+    """Processor seconds of one process; 0 sets no limit."""
+    uid: int | None = None
+    """The worker's own user; None keeps the zygote's."""
+    readable: tuple[str, ...] = ()
+    """Files and directories that Landlock leaves readable."""
+    landlock: bool = False
+    """Whether Landlock must be in force; the worker dies if it cannot be."""
 
     def to_json(self) -> str:
         """The plan as one line of JSON."""
@@ -24,4 +32,5 @@ class WorkerPlan:
     @classmethod
     def from_json(cls, text: str) -> WorkerPlan:
         """The plan in `text`, which the grader wrote."""
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        return cls(**{**fields, "readable": tuple(fields["readable"])})

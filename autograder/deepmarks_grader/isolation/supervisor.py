@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import array
-import contextlib
 import json
 import os
-import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from deepmarks_grader.isolation import bubblewrap, leftovers, paths, users
+from deepmarks_grader.isolation.judge import Findings, judge
+from deepmarks_grader.isolation.linux import LINUX
 from deepmarks_grader.isolation.plan import WorkerPlan
+from deepmarks_grader.isolation.selfcheck import Bait
+from deepmarks_grader.isolation.shield import Shield
+from deepmarks_grader.isolation.strength import Report, unguarded
 
 _START_SECONDS = 120.0
 """A cold `import torch` from a slow disk takes tens of seconds."""
-_REAP_SECONDS = 5.0
+_END_SECONDS = 30.0
+_CHECK_MEMORY_MB = 256
 
 
 class ZygoteError(RuntimeError):
-    """The zygote could not be started or has died; nothing can be graded."""
+    """The zygote could not be started or has died, or a worker could not be ended; nothing can be graded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class WorkerExit:
     peak_kb: int = 0
     """Peak resident memory in KiB."""
     cpu_seconds: float = 0.0
+    breach: str = ""
+    """The limit for which the zygote killed it: `memory`, `processes` or `files`."""
 
 
 @dataclass(slots=True)
@@ -48,22 +55,41 @@ class Worker:
     channel: socket.socket
     output: int
     scratch: Path
+    uid: int | None
+    """Its own user; None if it shares the grader's."""
+    shared_before: frozenset[str]
+    """What lay in /dev/shm before."""
 
 
 class Zygote:
-    """A process of its own that has imported the libraries and forks workers. Use it as a context manager."""
+    """A process of its own that has imported the libraries and forks workers. Use it as a context manager.
 
-    def __init__(self, modules: Sequence[str] = (), *, cuda: bool = False) -> None:
+    `hidden` are the files and directories that no worker may read; `report` says how well they and the grader are
+    guarded, found out by attacking them.
+    """
+
+    def __init__(self, modules: Sequence[str] = (), *, cuda: bool = False, hidden: Sequence[Path] = ()) -> None:
         self._cuda = cuda
         self._warm: set[str] = set()
-        self._root = Path(tempfile.mkdtemp(prefix="deepmarks-"))
+        self._warming: list[str] | None = None
+        self._shield = Shield()
+        self._root = _new_root()
         self._log = open(self._root / "zygote.log", "w+b")  # noqa: SIM115 - closed in close()
+        os.chmod(self._root / "zygote.log", 0o600)
+        self._readable = paths.readable(cuda=cuda)
+        self._own_user = False
+        self._landlock = False
+        prefix: Sequence[str] = ()
+        self._bubblewrap_problem: str | None = None
+        if LINUX and os.geteuid() != 0:
+            prefix, self._bubblewrap_problem = bubblewrap.run_prefix(self._root, cuda=cuda)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control = ours
         command = [sys.executable, "-I", "-m", "deepmarks_grader.isolation.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            command,
+            [*prefix, *command],
             pass_fds=(theirs.fileno(),),
-            env=_clean_environment(),
+            env=_clean_environment(self._root / "zygote"),
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -71,9 +97,51 @@ class Zygote:
             start_new_session=True,
         )
         theirs.close()
-        self._control = ours
-        self._send({"op": "warm", "modules": list(modules)})
-        self._warming: list[str] | None = list(modules)
+        self._shield.zygote(self._process.pid)
+        try:
+            self.report = self._check(hidden)
+            self._send({"op": "warm", "modules": list(modules)})
+        except BaseException:
+            self.close()
+            raise
+        self._warming = list(modules)
+
+    # ------------------------------------------------------------------- start
+
+    def _check(self, hidden: Sequence[Path]) -> Report:
+        """Agree with the zygote on the layers, attack them once, and say how strong they are."""
+        started = time.monotonic()
+        uid, problem = _free_user(self._root)
+        inside = self._bubblewrap_problem == ""
+        request = {"op": "start", "uid": uid, "user_problem": problem, "protected": [1] if inside else [os.getpid()]}
+        self._send({**request, "must_read": [*paths.must_read(), str(self._root / "zygote")]})
+        reply = self._reply(_START_SECONDS)
+        if not LINUX:
+            return unguarded(sys.platform)
+        reasons = reply["reasons"]
+        self._own_user = not reply["user"]
+        self._landlock = not reasons["landlock"]
+        bait = Bait(self._root, hidden, 0 if inside else os.getpid())
+        try:
+            scratch = self._scratch(uid if self._own_user else None)
+            plan = self._plan(scratch, _CHECK_MEMORY_MB, 0.0, uid if self._own_user else None)
+            self._send({"op": "check", "plan": plan.to_json(), "targets": bait.targets.to_data()})
+            result = self._reply(_START_SECONDS)
+        finally:
+            bait.close()
+        leftovers.remove_tree(scratch)
+        return judge(
+            Findings(
+                plan.uid,
+                reply["user"],
+                reasons,
+                self._bubblewrap_problem,
+                result.get("landlock", 0),
+                result.get("through", {}),
+                result.get("error", ""),
+                (time.monotonic() - started) * 1000,
+            )
+        )
 
     def warm(self, modules: Sequence[str]) -> None:
         """Import `modules` in the zygote, so that no worker has to; those that cannot be imported are left out."""
@@ -93,13 +161,17 @@ class Zygote:
         if reply.get("threads") != 1:
             raise ZygoteError(f"the zygote has {reply.get('threads')} threads; a forked worker would hang")
 
-    def spawn(self, memory_mb: int) -> Worker:
-        """A fresh worker with a scratch directory of its own."""
+    # ----------------------------------------------------------------- workers
+
+    def spawn(self, memory_mb: int, cpu_seconds: float = 0.0) -> Worker:
+        """A fresh worker with a scratch directory and, where possible, a user of its own."""
         self._finish_warming()
-        scratch = Path(tempfile.mkdtemp(prefix="worker-", dir=self._root))
+        uid = users.choose() if self._own_user else None
+        scratch = self._scratch(uid)
+        shared = leftovers.shared_memory_names()
         ours, theirs = socket.socketpair()
         read_end, write_end = os.pipe()
-        plan = WorkerPlan(str(scratch), memory_mb, self._cuda)
+        plan = self._plan(scratch, memory_mb, cpu_seconds, uid)
         try:
             self._send({"op": "spawn", "plan": plan.to_json()}, [theirs.fileno(), write_end])
             reply = self._reply(_START_SECONDS)
@@ -110,36 +182,60 @@ class Zygote:
             raise ZygoteError(f"no worker could be started: {reply}")
         ours.setblocking(False)
         os.set_blocking(read_end, False)
-        return Worker(reply["pid"], ours, read_end, scratch)
+        return Worker(reply["pid"], ours, read_end, scratch, uid, shared)
+
+    def _scratch(self, uid: int | None) -> Path:
+        scratch = Path(tempfile.mkdtemp(prefix="worker-", dir=self._root))
+        if uid is not None:
+            os.chown(scratch, uid, uid)
+        return scratch
+
+    def _plan(self, scratch: Path, memory_mb: int, cpu_seconds: float, uid: int | None) -> WorkerPlan:
+        cores = os.cpu_count() or 1
+        return WorkerPlan(
+            str(scratch),
+            memory_mb,
+            self._cuda,
+            int(cpu_seconds * cores) + 5 if cpu_seconds else 0,
+            uid,
+            self._readable,
+            self._landlock,
+        )
 
     def end(self, worker: Worker) -> WorkerExit:
-        """Kill the worker's process group, remove its scratch directory and say how it ended."""
+        """Kill every process of the worker, remove everything that it wrote, and say how it ended.
+
+        Raises ZygoteError if a process survived, in which case no result may be trusted.
+        """
         worker.channel.close()
         os.close(worker.output)
-        # A worker that has died keeps its number until the zygote waits for it, so this cannot hit a stranger.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(worker.pid, signal.SIGKILL)
-        self._send({"op": "wait", "pid": worker.pid, "seconds": _REAP_SECONDS})
-        reply = self._reply(_REAP_SECONDS + _START_SECONDS)
-        shutil.rmtree(worker.scratch, ignore_errors=True)
-        return WorkerExit(reply.get("status"), reply.get("peak_kb", 0), reply.get("cpu", 0.0))
+        self._send({"op": "end", "pid": worker.pid})
+        reply = self._reply(_END_SECONDS)
+        if reply.get("left"):
+            raise ZygoteError(f"{reply['left']} processes of the submission could not be ended")
+        leftovers.remove_tree(worker.scratch)
+        if worker.uid is not None:
+            leftovers.remove_of_user(worker.uid)
+        elif LINUX and self._bubblewrap_problem != "":
+            leftovers.remove_new_shared_memory(worker.shared_before)
+        return _exit(reply)
 
     def exit_status(self, worker: Worker, seconds: float = 0.5) -> WorkerExit:
         """How a worker that hung up by itself ended; code None if it still runs after `seconds`."""
         self._send({"op": "wait", "pid": worker.pid, "seconds": seconds})
-        reply = self._reply(seconds + _START_SECONDS)
-        return WorkerExit(reply.get("status"), reply.get("peak_kb", 0), reply.get("cpu", 0.0))
+        return _exit(self._reply(seconds + _END_SECONDS))
 
     def close(self) -> None:
-        """End the zygote and remove everything that it and its workers wrote."""
+        """End the zygote and its workers, and remove everything that they wrote."""
         self._control.close()
         try:
-            self._process.wait(2)
+            self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._shield.close()
         self._log.close()
-        shutil.rmtree(self._root, ignore_errors=True)
+        leftovers.remove_tree(self._root)
 
     def __enter__(self) -> Zygote:
         return self
@@ -148,6 +244,8 @@ class Zygote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    # ---------------------------------------------------------------- messages
 
     def _send(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
@@ -174,7 +272,36 @@ class Zygote:
             return ""
 
 
-def _clean_environment() -> dict[str, str]:
+def _exit(reply: dict[str, Any]) -> WorkerExit:
+    return WorkerExit(reply.get("status"), reply.get("peak_kb", 0), reply.get("cpu", 0.0), reply.get("breach", ""))
+
+
+def _new_root() -> Path:
+    """A directory for scratch directories, which others may pass through but not list."""
+    root = Path(tempfile.mkdtemp(prefix="deepmarks-"))
+    root.chmod(0o711)
+    (root / "zygote").mkdir(mode=0o755)
+    return root
+
+
+def _free_user(root: Path) -> tuple[int, str]:
+    """An id for a first trial, and why there is none: empty if there is."""
+    if not LINUX:
+        return 0, "only Linux workers change their user"
+    try:
+        uid = users.choose()
+        trial = root / "owned"
+        trial.mkdir()
+        os.chown(trial, uid, uid)
+        trial.rmdir()
+    except users.NoFreeUserError as error:
+        return 0, str(error)
+    except OSError as error:
+        return 0, f"cannot give files to another user ({error.strerror}): not root, or without CAP_CHOWN"
+    return uid, ""
+
+
+def _clean_environment(home: Path) -> dict[str, str]:
     """The environment of the zygote: nothing of the grader's own but where programs and fonts are."""
     kept = {
         name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH") if name in os.environ
@@ -182,11 +309,13 @@ def _clean_environment() -> dict[str, str]:
     return {
         "LANG": "C.UTF-8",
         **kept,
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "MPLCONFIGDIR": str(home),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "MPLBACKEND": "Agg",
-        "MPLCONFIGDIR": tempfile.gettempdir(),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
         "CUDA_VISIBLE_DEVICES": "",

@@ -1,4 +1,4 @@
-"""The zygote: imports what submissions need once, then forks a worker for each.
+"""The zygote: imports what submissions need once, then forks a worker for each and keeps watch over it.
 
 It is executed, never forked, by the grader, before the grader has read any secret into an environment that this
 process shares: what was never in its memory cannot be in a worker's.
@@ -12,35 +12,51 @@ import gc
 import importlib
 import json
 import os
+import select
 import socket
 import sys
-import time
+import types
 from typing import Any
 
-from deepmarks_grader.isolation.confine import confine
+from deepmarks_grader.isolation import selfcheck
+from deepmarks_grader.isolation.confine import confine, seal
+from deepmarks_grader.isolation.flock import Flock
+from deepmarks_grader.isolation.linux import LINUX
 from deepmarks_grader.isolation.plan import WorkerPlan
+from deepmarks_grader.isolation.users import try_switch
+from deepmarks_grader.isolation.watch import POLL_SECONDS
 from deepmarks_grader.isolation.worker import serve
 
 _MESSAGE = 1 << 16
-_FIRST_FREE = 4
 
 
 def main(descriptor: int) -> None:
     """Obey the grader at the other end of `descriptor` until it hangs up."""
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
+    flock = Flock()
     while True:
+        if flock.any_alive and not select.select([control], [], [], POLL_SECONDS)[0]:
+            flock.poll()
+            continue
         message, descriptors = _receive(control)
         if not message:
+            flock.end_all()
             return
         request = json.loads(message)
         match request["op"]:
+            case "start":
+                reply = _start(request)
+            case "check":
+                reply = _check(request)
             case "warm":
                 reply = _warm(request["modules"])
             case "spawn":
-                reply = _spawn(control, WorkerPlan.from_json(request["plan"]), descriptors)
+                reply = _spawn(control, flock, WorkerPlan.from_json(request["plan"]), descriptors)
             case "wait":
-                reply = _wait(request["pid"], request["seconds"])
+                reply = flock.wait(request["pid"], request["seconds"])
+            case "end":
+                reply = flock.end(request["pid"])
             case _:
                 reply = {"error": "unknown request"}
         control.send(json.dumps(reply).encode())
@@ -53,6 +69,47 @@ def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
     return message, list(descriptors)
+
+
+def _start(request: dict[str, Any]) -> dict[str, Any]:
+    """Find out whether workers can have a user of their own, and put on what all of them share."""
+    if not LINUX:
+        return {"user": "only Linux workers change their user", "reasons": {}}
+    user = request["user_problem"] or try_switch(request["uid"], request["must_read"])
+    return {"user": user, "reasons": seal(shares_user=bool(user), protected=[*request["protected"], os.getpid()])}
+
+
+def _check(request: dict[str, Any]) -> dict[str, Any]:
+    """What a confined worker can reach, tried out in a fork."""
+    plan = WorkerPlan.from_json(request["plan"])
+    targets = selfcheck.Targets.from_data(request["targets"])
+    read, write = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        answer: dict[str, Any] = {"error": "the self-check failed"}
+        try:
+            abi = confine(plan, parent, write, write)
+            answer = {"landlock": abi, "through": selfcheck.attack(targets, uid=plan.uid)}
+        except BaseException as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        finally:
+            _write_either(write, 3, json.dumps(answer).encode())
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        text = pipe.read(_MESSAGE // 2)
+    os.waitpid(child, 0)
+    reply: dict[str, Any] = json.loads(text) if text else {"error": "the worker of the self-check died"}
+    return reply
+
+
+def _write_either(first: int, second: int, data: bytes) -> None:
+    """Write to `first`, or to where it was moved meanwhile."""
+    for descriptor in (first, second):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, data)
+            return
 
 
 def _warm(modules: list[str]) -> dict[str, Any]:
@@ -88,14 +145,16 @@ def _warm_torch() -> None:
     importlib.import_module("torch.utils._python_dispatch")
 
 
-def _spawn(control: socket.socket, plan: WorkerPlan, descriptors: list[int]) -> dict[str, Any]:
+def _spawn(control: socket.socket, flock: Flock, plan: WorkerPlan, descriptors: list[int]) -> dict[str, Any]:
     channel, output = descriptors
+    flock.expect(plan)
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             control.close()
-            _become_worker(plan, channel, output)
+            _become_worker(plan, parent, channel, output)
             status = 0
         except BaseException as error:
             with contextlib.suppress(BaseException):
@@ -104,38 +163,20 @@ def _spawn(control: socket.socket, plan: WorkerPlan, descriptors: list[int]) -> 
             os._exit(status)
     os.close(channel)
     os.close(output)
+    flock.add(pid)
     return {"pid": pid}
 
 
-def _become_worker(plan: WorkerPlan, channel: int, output: int) -> None:
-    """Leave the zygote's session and descriptors behind, confine this process and serve."""
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.dup2(channel, 3)
-    os.closerange(_FIRST_FREE, os.sysconf("SC_OPEN_MAX"))
+def _become_worker(plan: WorkerPlan, parent: int, channel: int, output: int) -> None:
+    """Confine this process and serve."""
+    confine(plan, parent, channel, output)
     if plan.cuda:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    # What a student's own processes would import again as their main module is not this file.
+    sys.modules["deepmarks_grader.isolation.zygote"] = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
     sys.stdout.reconfigure(line_buffering=False)  # type: ignore[union-attr]
-    confine(plan)
     serve(socket.socket(fileno=3))
-
-
-def _wait(pid: int, seconds: float) -> dict[str, Any]:
-    """The exit status of a worker that has been told to end, and what it used."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            found, status, usage = os.wait4(pid, os.WNOHANG)
-        except ChildProcessError:
-            return {"status": None}
-        if found:
-            code = os.waitstatus_to_exitcode(status)
-            return {"status": code, "peak_kb": usage.ru_maxrss, "cpu": usage.ru_utime + usage.ru_stime}
-        time.sleep(0.001)
-    return {"status": None}
 
 
 if __name__ == "__main__":

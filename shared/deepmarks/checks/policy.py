@@ -6,6 +6,7 @@ Neither is a boundary; together they catch what a student would really do, and s
 from __future__ import annotations
 
 import ast
+import symtable
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -174,8 +175,23 @@ def _closure(names: Sequence[str], definitions: Mapping[str, list[ast.AST]]) -> 
         done.add(name)
         for node in definitions.get(name, ()):
             result.append((name, node))
-            todo.extend(leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name))
+            todo.extend(_global_names(node))
     return result
+
+
+def _global_names(node: ast.AST) -> set[str]:
+    """The names of the submission that `node` looks up: not its parameters and local variables.
+
+    A student who compares with the library in a cell, `s = F.softmax(x, -1)`, has not used it in `def f(s)`.
+    """
+    found: set[str] = set()
+    todo = [symtable.symtable(ast.unparse(node), "submission", "exec")]
+    while todo:
+        table = todo.pop()
+        todo.extend(table.get_children())
+        top = table.get_type() == "module"
+        found |= {s.get_name() for s in table.get_symbols() if (s.is_referenced() if top else s.is_global())}
+    return found
 
 
 def _aliases(tree: ast.AST) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,11 @@ from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentErr
 from deepmarks.checks.messages import Channel, Failure, Operation, Reply, Request
 from deepmarks.checks.policy import OperatorPolicy
 from deepmarks.compare import Mismatch
+from deepmarks.seeding import derive
+
+_EXCEPTIONS = frozenset(
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +195,8 @@ class Student:
     ) -> Reply:
         if stand_in:
             options["stand_in"] = dict(stand_in)
-        options["seed"] = self._seed if seed is None else seed
+        # Not the check's own seed: whoever has that can draw the check's inputs, and labels that never cross.
+        options["seed"] = derive(self._seed, "student") if seed is None else seed
         if operation is not Operation.VALUE and self._operators.watch:
             options["watch"] = self._operators.watch
         reply = self._channel.request(Request(operation, name, tuple(args), dict(kwargs), options))
@@ -234,7 +241,9 @@ class Student:
                 return Mismatch(f"{who} returns far more data than the question asks for.", kind="too-large")
             case "state-mismatch":
                 return _state_mismatch(name, failure.message, options)
-        return StudentError(who, failure.type_name, failure.message, failure.where)
+        # The worker may say anything; only names that Python itself gives may stand in a sentence.
+        type_name = failure.type_name if failure.type_name in _EXCEPTIONS else "Exception"
+        return StudentError(who, type_name, failure.message, failure.where)
 
 
 class Reference(Student):

@@ -79,7 +79,7 @@ def diagnose(
     if not faults:
         return None
     detail = _detail(faults)
-    fragment = _fitting_candidate(actual, faults, candidates or {}, options)
+    fragment = _fitting_candidate(actual, expected, faults, candidates or {}, options)
     if fragment is not None:
         name, text = fragment
         return Diagnosis("candidate", say("{what} looks like {text}.", name or what, text=text), detail)
@@ -114,13 +114,13 @@ def _detail(faults: Sequence[Fault]) -> str:
 
 
 def _fitting_candidate(
-    actual: Any, faults: Sequence[Fault], candidates: Mapping[str, Any], options: Options
+    actual: Any, expected: Any, faults: Sequence[Fault], candidates: Mapping[str, Any], options: Options
 ) -> tuple[str, str] | None:
     """Find the author's candidate that equals the whole result, or the part of it that is wrong."""
     plain = Options(options.rtol, options.atol, dtype=False)
     for text, given in candidates.items():
         wrong = given() if callable(given) else given
-        if _agrees(actual, wrong, plain):
+        if _agrees(actual, wrong, plain) and not _agrees(expected, wrong, plain):  # else the dtype alone is wrong
             return "", text
         for fault in faults:
             received = _at(actual, fault.path)

@@ -142,6 +142,9 @@ def test_losses_are_means_over_all_entries(student, reference, rng):
             "half the sum of squares: the mean over all entries is asked for": means[:-1] * y.size / 2,
             "the sum of squares: the mean over all entries is asked for": means[:-1] * y.size,
             "the mean over the examples of summed squares: average over the outputs too": means[:-1] * 3,
+            "half the sum of squares divided by the size of the batch: the mean over all entries is asked for": (
+                means[:-1] * 3 / 2
+            ),
             "half the mean of the squares": means[:-1] / 2,
             "the root of the mean of the squares": np.sqrt(means[:-1]),
         },

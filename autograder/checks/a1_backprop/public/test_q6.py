@@ -67,7 +67,8 @@ def test_training_returns_parameters_and_losses(student, rng):
 @question("q6", points=0.75)
 def test_losses_belong_to_the_parameters_before_each_update(student, rng):
     """losses[i] is the mean squared error of the network before update i."""
-    X, y, parts = rng.standard_normal((6, 3)), rng.uniform(size=(6, 2)), earlier_parts(student)
+    # Three outputs: with two, half_sse / N would be the mean by chance.
+    X, y, parts = rng.standard_normal((6, 2)), rng.uniform(size=(6, 3)), earlier_parts(student)
     seed = int(rng.integers(2**31))
     squares = []
     for epochs in range(5):
@@ -82,7 +83,10 @@ def test_losses_belong_to_the_parameters_before_each_update(student, rng):
             "the losses after each update: note the loss before you update": means[1:],
             "half the sum of squares: the mean over all entries is asked for": means[:-1] * y.size / 2,
             "the sum of squares: the mean over all entries is asked for": means[:-1] * y.size,
-            "the mean over the examples of summed squares: average over the outputs too": means[:-1] * 2,
+            "the mean over the examples of summed squares: average over the outputs too": means[:-1] * 3,
+            "half the sum of squares divided by the size of the batch: the mean over all entries is asked for": (
+                means[:-1] * 3 / 2
+            ),
             "half the mean of the squares": means[:-1] / 2,
             "the root of the mean of the squares": np.sqrt(means[:-1]),
         },

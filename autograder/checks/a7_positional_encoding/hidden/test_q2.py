@@ -12,6 +12,7 @@ from deepmarks.checks import assert_matches, expect, question
 SECTION = "section 2"
 AXES = ("position", "column")
 EXACT = {"rtol": 0, "atol": 1e-6}  # what the contract asks for; every entry is at most 1
+NEAR = {"rtol": 0, "atol": 5e-5}  # near position 0, so that angles in float32 lose points for far positions only
 
 
 def variant(n, d, base, *, first=0, exponent=lambda i, d: 2 * i / d, sign=-1):
@@ -67,7 +68,7 @@ def mistakes(n, d, base):
     if d % 2:
         found |= {
             "the table whose last column is a cosine: for odd d_model it is a sine": lambda: torch.cat(
-                [variant(n, d, base)[:, :-1], variant(n, d + 1, base ** ((d + 1) / d))[:, -1:]], 1
+                [variant(n, d, base)[:, :-1], variant(n, d + 1, base, exponent=lambda i, _: 2 * i / d)[:, -1:]], 1
             ),
             "the table whose last column stays zero: for odd d_model it is a sine": lambda: torch.cat(
                 [variant(n, d, base)[:, :-1], torch.zeros(n, 1)], 1
@@ -85,7 +86,7 @@ def mistakes(n, d, base):
 def compare(student, reference, n, d, base):
     got, expected = student.sinusoidal(n, d, base), reference.sinusoidal(n, d, base)
     wrong = mistakes(n, d, base)
-    assert_matches(got, expected, what="the table", axes=AXES, candidates=wrong, **EXACT, pointer=SECTION)
+    assert_matches(got, expected, what="the table", axes=AXES, candidates=wrong, **NEAR, pointer=SECTION)
 
 
 @pytest.mark.parametrize(("n", "d"), [(23, 14), (8, 32), (12, 12)])
@@ -112,8 +113,6 @@ def test_far_positions_of_a_table(student, reference, rng):
     shape, dtype, got = student.probe("table_rows", 100_001, 5, base, rows)
     expect(shape == [100_001, 5], "A table of 100,001 positions has another shape than expected.", pointer=SECTION)
     right = reference.probe("table_rows", 100_001, 5, base, rows)[2]
-    independent = torch.tensor([[math.sin(t), math.cos(t)] for t in rows], dtype=torch.float64).float()
-    assert_matches(right[:, :2], independent, what="the reference's first pair", **EXACT)
     error = (torch.as_tensor(got) - right).abs().amax(1)
     expect(
         not (error[:4].max() < 1e-4 and 1e-6 < error[4:].max() < 0.2),
@@ -122,7 +121,7 @@ def test_far_positions_of_a_table(student, reference, rng):
         kind="precision",
         pointer=SECTION,
     )
-    assert_matches(got, right, what="the rows up to position 100,000", **EXACT, dtype=False, pointer=SECTION)
+    assert_matches(got, right, what="the end of the long table", **EXACT, dtype=False, pointer=SECTION)
     expect(dtype == "torch.float32", "The table is not float32.", kind="different-dtype", pointer=SECTION)
 
 
@@ -134,11 +133,11 @@ def test_short_tables_are_the_beginning_of_long_ones(student, reference, rng):
         compare(student, reference, 1, d, base)
         long, short = student.sinusoidal(40, d, base), student.sinusoidal(17, d, base)
         assert_matches(
-            short, torch.as_tensor(long)[:17], what="the beginning of a longer table", **EXACT, pointer=SECTION
+            short, torch.as_tensor(long)[:17], what="the beginning of a longer table", **NEAR, pointer=SECTION
         )
         pairs = torch.as_tensor(long).double()[:, : d - d % 2].unflatten(1, (-1, 2))
         circle = torch.ones(40, d // 2, dtype=torch.float64)
         radii = pairs.square().sum(-1)
-        assert_matches(radii, circle, what="the sum of squares of each pair", **EXACT, pointer=SECTION)
+        assert_matches(radii, circle, what="the sum of squares of each pair", **NEAR, pointer=SECTION)
     compare(student, reference, 31, 10, 2.0)
     compare(student, reference, 31, 10, 1e6)

@@ -44,4 +44,6 @@ def test_every_digit_starts_again_from_zero(student):
             [*digits[:3], t // 8] for t, digits in enumerate(expected)
         ],
     }
-    assert_matches(got, expected, what="the positions 0 to 19 in base 2", candidates=wrong, pointer=SECTION)
+    assert_matches(
+        got, expected, what="the list for the positions 0 to 19 in base 2", candidates=wrong, pointer=SECTION
+    )

@@ -10,6 +10,7 @@ from deepmarks.checks import assert_matches, expect, question
 
 SECTION = "section 2"
 EXACT = {"rtol": 0, "atol": 1e-6}  # what the question asks for; every entry is at most 1
+NEAR = {"rtol": 0, "atol": 5e-5}  # near position 0, so that angles in float32 lose points for far positions only
 
 
 def columns(times, *parts):
@@ -50,7 +51,7 @@ def test_table_with_two_pairs(student):
             ),
         },
         axes=("position", "column"),
-        **EXACT,
+        **NEAR,
         pointer=SECTION,
     )
 
@@ -80,7 +81,7 @@ def test_table_with_an_odd_number_of_columns(student):
             ),
         },
         axes=("position", "column"),
-        **EXACT,
+        **NEAR,
         pointer=SECTION,
     )
 
@@ -108,5 +109,5 @@ def test_table_at_position_100000(student):
         pointer=SECTION,
     )
     # Another formula is told in the check of the small table; here its digits at far positions say nothing more.
-    assert_matches(got, right, what="the rows up to position 100,000", **EXACT, dtype=False, pointer=SECTION)
+    assert_matches(got, right, what="the end of the long table", **EXACT, dtype=False, pointer=SECTION)
     expect(dtype == "torch.float32", "The table is not float32.", detail=f"it is {dtype}", pointer=SECTION)

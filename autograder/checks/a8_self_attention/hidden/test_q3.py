@@ -10,7 +10,11 @@ import torch
 from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, numerical_vjp, question
 
 SECTION = "section 3"
-LIBRARY = {"softmax": "probes.library_softmax", "attention": "probes.library_attention"}
+LIBRARY = {
+    "softmax": "probes.library_softmax",
+    "softmax_vjp": "probes.library_softmax_vjp",
+    "attention": "probes.library_attention",
+}
 NAMES = ("dq", "dk", "dv")
 
 
@@ -23,10 +27,6 @@ def fairly(check):
             check(LIBRARY)
         except (StudentError, NotAttempted):
             raise own from None
-
-
-CAUSAL_DTYPE = "causal_mask must return a boolean tensor, in which True means may attend."
-PADDING_DTYPE = "padding_mask must return a boolean tensor, in which True means may attend."
 
 
 def is_boolean(mask):
@@ -163,7 +163,12 @@ def test_masks_of_other_sizes(student, reference, torch_rng):
             "a mask that lets each position see the future, not the past": right.T,
         }
         got = student.causal_mask(n)
-        expect(is_boolean(got), CAUSAL_DTYPE, kind="mask-dtype", pointer=SECTION)
+        expect(
+            is_boolean(got),
+            "causal_mask must return a boolean tensor, in which True means may attend.",
+            kind="mask-dtype",
+            pointer=SECTION,
+        )
         assert_matches(got, right, what="the causal mask", candidates=wrong, pointer=SECTION)
     for n in (6, 3):
         lengths = torch.randint(1, n, (5,), generator=torch_rng)
@@ -176,5 +181,10 @@ def test_masks_of_other_sizes(student, reference, torch_rng):
             "a mask with the padding in front": right.flip(1),
         }
         got = student.padding_mask(lengths, n)
-        expect(is_boolean(got), PADDING_DTYPE, kind="mask-dtype", pointer=SECTION)
+        expect(
+            is_boolean(got),
+            "padding_mask must return a boolean tensor, in which True means may attend.",
+            kind="mask-dtype",
+            pointer=SECTION,
+        )
         assert_matches(got, right, what="the padding mask", candidates=wrong, pointer=SECTION)

@@ -9,7 +9,11 @@ import torch
 from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, question
 
 SECTION = "section 3"
-LIBRARY = {"softmax": "probes.library_softmax", "attention": "probes.library_attention"}
+LIBRARY = {
+    "softmax": "probes.library_softmax",
+    "softmax_vjp": "probes.library_softmax_vjp",
+    "attention": "probes.library_attention",
+}
 NAMES = ("dq", "dk", "dv")
 
 
@@ -22,10 +26,6 @@ def fairly(check):
             check(LIBRARY)
         except (StudentError, NotAttempted):
             raise own from None
-
-
-CAUSAL_DTYPE = "causal_mask must return a boolean tensor, in which True means may attend."
-PADDING_DTYPE = "padding_mask must return a boolean tensor, in which True means may attend."
 
 
 def is_boolean(mask):
@@ -102,7 +102,12 @@ def test_causal_mask_of_four(student):
         "a mask that lets each position see the future, not the past": expected.T,
     }
     got = student.causal_mask(4)
-    expect(is_boolean(got), CAUSAL_DTYPE, kind="mask-dtype", pointer=SECTION)
+    expect(
+        is_boolean(got),
+        "causal_mask must return a boolean tensor, in which True means may attend.",
+        kind="mask-dtype",
+        pointer=SECTION,
+    )
     assert_matches(got, expected, what="causal_mask(4)", candidates=wrong, pointer=SECTION)
 
 
@@ -118,5 +123,10 @@ def test_padding_mask_of_three_sequences(student):
         "a mask with the padding in front": expected.flip(1),
     }
     got = student.padding_mask(lengths, 5)
-    expect(is_boolean(got), PADDING_DTYPE, kind="mask-dtype", pointer=SECTION)
+    expect(
+        is_boolean(got),
+        "padding_mask must return a boolean tensor, in which True means may attend.",
+        kind="mask-dtype",
+        pointer=SECTION,
+    )
     assert_matches(got, expected, what="the padding mask", candidates=wrong, pointer=SECTION)
