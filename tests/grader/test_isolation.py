@@ -245,7 +245,7 @@ import os, tempfile, pathlib
 os.mkdir("locked"); open("locked/x", "w").close(); os.chmod("locked", 0)
 os.symlink({str(victim)!r}, "link")
 open(b"odd\\xff\\n", "w").close()
-for _ in range(1500):
+for _ in range(60):
     os.mkdir("d"); os.chdir("d")
 os.mkfifo("pipe")
 try:
@@ -269,6 +269,13 @@ def test_remove_tree_follows_no_links(tmp_path):
     (tree / "a" / "link").symlink_to(outside)
     (tree / ".moved-1").mkdir()
     (tree / "a" / "b" / "c").mkdir()
+    at = os.open(tree / "a", os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("deep", dir_fd=at)
+        deeper = os.open("deep", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = deeper
+    os.close(at)
     (tree / "a").chmod(0)
     leftovers.remove_tree(tree)
     assert not tree.exists()
@@ -291,14 +298,16 @@ for _ in range(4):
     if os.fork() == 0:
         kept = b"x" * (200 << 20)
         time.sleep(30)
-time.sleep(15)
+else:
+    time.sleep(15)
 """,
     "shared": """
 import mmap, time
 shared = mmap.mmap(-1, 1500 << 20)
 for at in range(0, 1500 << 20, 4096):
     shared[at] = 1
-time.sleep(15)
+    if at > 1400 << 20:
+        time.sleep(15)
 """,
 }
 
@@ -311,14 +320,15 @@ def test_memory(zygote, kind):
 
 
 STORES = {
-    "many files": "for i in range(30_000):\n    open(f'f{i}', 'w').close()\nimport time; time.sleep(15)",
+    "many files": "for i in range(30_000):\n    open(f'f{i}', 'w').close()\nelse:\n    import time; time.sleep(15)",
     "large files": """
 block = b"x" * (1 << 20)
 for i in range(4):
     with open(f"f{i}", "wb") as file:
         for _ in range(400):
             file.write(block)
-import time; time.sleep(15)
+else:
+    import time; time.sleep(15)
 """,
     "files without names": """
 import os, time
@@ -329,7 +339,8 @@ for i in range(4):
     for _ in range(400):
         file.write(block)
     kept.append(file)
-time.sleep(15)
+else:
+    time.sleep(15)
 """,
 }
 

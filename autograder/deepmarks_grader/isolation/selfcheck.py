@@ -115,7 +115,7 @@ def _attacks(targets: Targets, uid: int | None) -> dict[str, Callable[[], object
         attacks |= {
             f"memory of {pid}": lambda pid=pid: _opened(f"/proc/{pid}/mem"),  # type: ignore[misc]
             f"environment of {pid}": lambda pid=pid: _opened(f"/proc/{pid}/environ"),  # type: ignore[misc]
-            f"descriptors of {pid}": lambda pid=pid: os.listdir(f"/proc/{pid}/fd"),  # type: ignore[misc]
+            f"descriptors of {pid}": lambda pid=pid: _descriptors(pid),  # type: ignore[misc]
             f"signal to {pid}": lambda pid=pid: _signal(pid),  # type: ignore[misc]
             f"ptrace of {pid}": lambda pid=pid: _trace(pid),  # type: ignore[misc]
             f"limits of {pid}": lambda pid=pid: _prlimit(pid),  # type: ignore[misc]
@@ -140,6 +140,12 @@ def _reach(path: str) -> str:
 def _opened(path: str) -> str:
     os.close(os.open(path, os.O_RDONLY))
     return path
+
+
+def _descriptors(pid: int) -> str:
+    """Their numbers can be listed by a root without capabilities; what they stand for must not come out."""
+    folder = f"/proc/{pid}/fd"
+    return next((f"{folder}/{name}: {os.readlink(f'{folder}/{name}')}" for name in os.listdir(folder)), "")
 
 
 def _create(path: str) -> str:

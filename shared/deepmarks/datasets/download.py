@@ -123,16 +123,22 @@ def _continue(url: str, part: Path, folder: Path, progress: Callable[[int, int |
     except urllib.error.HTTPError as error:
         if error.code != _RANGE_TOO_FAR:
             raise
-        # Nothing follows what is there: the file is whole, or it is longer than it should be.
-        return _size_in(error.headers.get("Content-Range")) in (have, None)
+        if _size_in(error.headers.get("Content-Range")) in (have, None):
+            return True  # nothing follows what is there
+        part.unlink()  # longer than the file: left over from something else
+        return False
     with response:
         if response.status == _RANGE_IGNORED:
             have = 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length and length.isdigit() else None
-        with _disk_errors(folder), part.open("ab" if have else "wb") as stream:
+        with _disk_errors(folder):
+            stream = part.open("ab" if have else "wb")
+        with stream:
             while chunk := _read(response):
-                stream.write(chunk)
+                with _disk_errors(folder):
+                    stream.write(chunk)
+                    stream.flush()
                 have += len(chunk)
                 progress(have, total)
     return total is None or have >= total

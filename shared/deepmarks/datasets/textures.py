@@ -46,7 +46,8 @@ def _picture(pattern: Callable[[Field, Field, np.random.Generator], Field], rng:
 
 def _soft(value: Field, width: float = 0.12) -> Field:
     """0 below zero, 1 above, with a soft edge."""
-    return np.clip(value / width + 0.5, 0, 1)
+    amount: Field = np.clip(value / width + 0.5, 0, 1)
+    return amount
 
 
 def _noise(x: Field, y: Field, rng: np.random.Generator, octaves: int = 4) -> Field:
@@ -79,7 +80,8 @@ def _bricks(x: Field, y: Field, rng: np.random.Generator) -> Field:
 
 
 def _waves(x: Field, y: Field, rng: np.random.Generator) -> Field:
-    return 0.5 + 0.5 * np.sin(9 * y + 2.2 * np.sin(4 * x))
+    rows: Field = 0.5 + 0.5 * np.sin(9 * y + 2.2 * np.sin(4 * x))
+    return rows
 
 
 def _rings(x: Field, y: Field, rng: np.random.Generator) -> Field:
@@ -94,7 +96,8 @@ def _cells(x: Field, y: Field, rng: np.random.Generator) -> Field:
 
 
 def _marble(x: Field, y: Field, rng: np.random.Generator) -> Field:
-    return 1 - np.abs(np.sin(3 * x + 2.5 * _noise(x, y, rng)))
+    veins: Field = 1 - np.abs(np.sin(3 * x + 2.5 * _noise(x, y, rng)))
+    return veins
 
 
 def _clouds(x: Field, y: Field, rng: np.random.Generator) -> Field:
@@ -108,7 +111,8 @@ def _plaid(x: Field, y: Field, rng: np.random.Generator) -> Field:
 def _scales(x: Field, y: Field, rng: np.random.Generator) -> Field:
     row = np.floor(y * 2.4)
     u, v = (x * 2.4 + 0.5 * (row % 2)) % 1 - 0.5, (y * 2.4) % 1
-    return np.clip(np.abs(np.hypot(u, v) - 0.62) * 3, 0, 1)
+    edges: Field = np.clip(np.abs(np.hypot(u, v) - 0.62) * 3, 0, 1)
+    return edges
 
 
 def _zigzag(x: Field, y: Field, rng: np.random.Generator) -> Field:

@@ -1,9 +1,9 @@
 """Tiny ImageNet's layout on disk (Stanford CS231n): written for rendered pictures, read for all.
 
-wnids.txt, words.txt
-train/<wnid>/images/<wnid>_<n>.JPEG, train/<wnid>/<wnid>_boxes.txt
-val/images/val_<n>.JPEG, val/val_annotations.txt
-test/images/test_<n>.JPEG (unlabelled)
+- `wnids.txt`, `words.txt`
+- `train/<wnid>/images/<wnid>_<n>.JPEG`, `train/<wnid>/<wnid>_boxes.txt`
+- `val/images/val_<n>.JPEG`, `val/val_annotations.txt`
+- `test/images/test_<n>.JPEG` (unlabelled)
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def write_layout(root: Path, train: ImageSet, val: ImageSet, test: ImageSet) -> 
         folder = root / "train" / wnid
         (folder / "images").mkdir(parents=True)
         lines = []
-        for number, index in enumerate(np.flatnonzero(train.labels == label)):
+        for number, picture in enumerate(np.flatnonzero(train.labels == label).tolist()):
             name = f"{wnid}_{number}.JPEG"
-            _save(train, int(index), folder / "images" / name)
+            _save(train, picture, folder / "images" / name)
             lines.append(f"{name}\t{box}")
         (folder / f"{wnid}_boxes.txt").write_text("".join(lines))
     for part, pictures in (("val", val), ("test", test)):

@@ -36,8 +36,8 @@ def fairly(check, consistent=lambda: False):
 def agrees(consistent):
     try:
         return consistent()
-    except (Mismatch, StudentError, NotAttempted):
-        return False
+    except (Mismatch, StudentError, NotAttempted, RuntimeError, TypeError, ValueError):
+        return False  # of other shapes, or no tensors at all
 
 
 def own_pass(student, state, heads, x):
@@ -78,6 +78,12 @@ def without_out_proj(module, x, mask):
     return run_attention(plain, x, mask)
 
 
+def with_one_head(module, x, mask):
+    single = nn.MultiheadAttention(12, 1, batch_first=True).eval()
+    single.load_state_dict(module.state_dict())
+    return run_attention(single, x, mask)
+
+
 @question("q5", points=0.75)
 def test_decoding_equals_the_causal_pass(student, torch_rng):
     """Six steps of decode_step give what the full causal pass gives (batch of 3, 4 heads); again from a new start."""
@@ -96,6 +102,7 @@ def test_decoding_equals_the_causal_pass(student, torch_rng):
             module, x, causal & (eye | eye[:1])
         ),
         "attention without out_proj": without_out_proj(module, x, causal),
+        "attention with a single head": with_one_head(module, x, causal),
     }
 
     def check(stand_in):
