@@ -53,7 +53,7 @@ def build(
     from deepmarks_grader.authoring import check_stale, find_repo, list_slugs
 
     repo = find_repo()
-    chosen = slugs or list_slugs(repo)
+    chosen = _known(slugs, list_slugs(repo))
     if check:
         stale = check_stale(chosen, repo)
         for path in stale:
@@ -76,11 +76,12 @@ def grade(
     allow_weak_isolation: Weak = False,
 ) -> None:
     """Grade submissions and write DIR/<submission>/results.json for each."""
-    from deepmarks_grader.authoring import find_repo
+    from deepmarks_grader.authoring import find_repo, list_slugs
     from deepmarks_grader.bundle import bundle_from_repo
     from deepmarks_grader.grading.many import grade_paths
 
-    bundle = bundle_from_repo(slug, find_repo())
+    repo = find_repo()
+    bundle = bundle_from_repo(*_known([slug], list_slugs(repo)), repo)
     grades = []
     for result in grade_paths(bundle, submissions, out, device, allow_weak_isolation=allow_weak_isolation):
         grades.append(result)
@@ -120,7 +121,7 @@ def prove(
 
     repo = find_repo()
     failed = False
-    for slug in slugs or list_slugs(repo):
+    for slug in _known(slugs, list_slugs(repo)):
         report = prove_checks(
             slug, repo, device=device, only=only, report=heard, allow_weak_isolation=allow_weak_isolation
         )
@@ -180,6 +181,16 @@ def doctor(as_json: Json = False) -> None:
         console.print(report.advice or f"Hidden checks are guarded. The self-check took {report.milliseconds:g} ms.")
     if report.strength is not Strength.FULL:
         raise typer.Exit(1)
+
+
+def _known(chosen: list[str] | None, known: list[str]) -> list[str]:
+    """The assignments asked for, all of them if none is; UserError if one does not exist."""
+    from deepmarks_grader.errors import UserError
+
+    unknown = [slug for slug in chosen or () if slug not in known]
+    if unknown:
+        raise UserError(f"there is no assignment {unknown[0]}; there are {', '.join(known)}")
+    return chosen or known
 
 
 def grades_table(grades: list[Grade]) -> Table:

@@ -11,29 +11,56 @@ import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from deepmarks.safetensors_file import FLOATING, FormatError, read_array, read_header
+from deepmarks.safetensors_file import FLOATING, MOST_TENSORS, FormatError, read_array, read_header
 
 if TYPE_CHECKING:
     import torch
 
+M = TypeVar("M", bound="torch.nn.Module")
 Shapes = Mapping[str, Sequence[int]]
 SUFFIXES = (".safetensors", ".pt", ".pth")
 """What a checkpoint may be called, in the order in which they are looked for."""
 _SHOWN = 3
 
 
+class Fault(StrEnum):
+    """Why a checkpoint cannot be used."""
+
+    SIZE = "size"
+    DAMAGED = "damaged"
+    UNSAFE = "unsafe"
+    ARCHITECTURE = "architecture"
+    VALUES = "values"
+
+
+_SENTENCES = {
+    Fault.SIZE: "The checkpoint is larger than is accepted.",
+    Fault.DAMAGED: "The checkpoint is damaged, or is no file of weights.",
+    Fault.UNSAFE: "The checkpoint holds more than tensors (a whole model?): save the state_dict alone.",
+    Fault.ARCHITECTURE: "The checkpoint belongs to another architecture: its names or shapes are not the model's.",
+    Fault.VALUES: "The checkpoint holds NaN or infinite values.",
+}
+
+
 class CheckpointError(ValueError):
     """A checkpoint cannot be used; `sentence` is for the student."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, fault: Fault, sentence: str = "") -> None:
+        self.fault = fault
+        self.sentence = sentence or _SENTENCES[fault]
+        super().__init__(self.sentence)
+
+    @classmethod
+    def told(cls, fault: str) -> CheckpointError:
+        """The error for a fault that was found beside the student's code: a fixed sentence, whatever came."""
+        return cls(Fault(fault) if fault in set(Fault) else Fault.DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +108,9 @@ def _compact(name: str, value: torch.Tensor) -> torch.Tensor:
     if not value.is_floating_point():
         return value.clone()
     if not bool(torch.isfinite(value).all()):
-        raise CheckpointError(f"{name} holds NaN or infinite values: the training has diverged, so nothing was saved.")
+        raise CheckpointError(
+            Fault.VALUES, f"{name} holds NaN or infinite values: the training has diverged, so nothing was saved."
+        )
     half = value.half()
     return half.clone() if bool(torch.isfinite(half).all()) else value.float().clone()
 
@@ -105,32 +134,35 @@ def audit_checkpoint(data: bytes, *, names_and_shapes: Shapes | None, max_mb: fl
     """
     if len(data) > max_mb * 1e6:
         raise CheckpointError(
+            Fault.SIZE,
             f"The checkpoint has {len(data) / 1e6:.0f} MB; at most {max_mb:g} MB are accepted. "
-            "deepmarks.checkpoints.save_checkpoint stores half precision."
+            "deepmarks.checkpoints.save_checkpoint stores half precision.",
         )
     if not data:
-        raise CheckpointError("The checkpoint is empty.")
+        raise CheckpointError(Fault.DAMAGED, "The checkpoint is empty.")
     if data.startswith(b"PK\x03\x04"):
         _look_into_zip(data, max_mb)
         return Audit("state_dict", len(data))
     if data.startswith(b"\x80"):
         raise CheckpointError(
+            Fault.UNSAFE,
             "The checkpoint is a pickle, which could run any program, so it is not opened. "
-            "Save it with deepmarks.checkpoints.save_checkpoint."
+            "Save it with deepmarks.checkpoints.save_checkpoint.",
         )
     try:
         entries = read_header(data)
     except FormatError as error:
         raise CheckpointError(
+            Fault.DAMAGED,
             f"The checkpoint is damaged or not a safetensors file: {error}. "
-            "Save it again with deepmarks.checkpoints.save_checkpoint."
+            "Save it again with deepmarks.checkpoints.save_checkpoint.",
         ) from error
     shapes = {name: entry.shape for name, entry in entries.items()}
     if names_and_shapes is not None:
         compare_shapes(shapes, names_and_shapes)
     for name, entry in entries.items():
         if entry.dtype in FLOATING and not np.isfinite(read_array(data, entry)).all():
-            raise CheckpointError(f"{name} in the checkpoint holds NaN or infinite values.")
+            raise CheckpointError(Fault.VALUES, f"{name} in the checkpoint holds NaN or infinite values.")
     count = sum(entry.count for entry in entries.values() if entry.dtype in FLOATING)
     return Audit("safetensors", len(data), shapes, count)
 
@@ -140,7 +172,9 @@ def safetensors_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:
     try:
         return {name: read_array(data, entry) for name, entry in read_header(data).items()}
     except FormatError as error:
-        raise CheckpointError(f"The checkpoint is damaged or not a safetensors file: {error}.") from error
+        raise CheckpointError(
+            Fault.DAMAGED, f"The checkpoint is damaged or not a safetensors file: {error}."
+        ) from error
 
 
 def compare_shapes(found: Shapes, wanted: Shapes) -> None:
@@ -149,17 +183,21 @@ def compare_shapes(found: Shapes, wanted: Shapes) -> None:
     unexpected = [name for name in found if name not in wanted]
     if missing:
         raise CheckpointError(
+            Fault.ARCHITECTURE,
             f"The checkpoint belongs to another architecture: it lacks {_some(missing)}"
-            + (f" and holds {_some(unexpected)} instead." if unexpected else ".")
+            + (f" and holds {_some(unexpected)} instead." if unexpected else "."),
         )
     if unexpected:
         raise CheckpointError(
-            f"The checkpoint belongs to another architecture: it holds {_some(unexpected)}, which the model does not have."
+            Fault.ARCHITECTURE,
+            f"The checkpoint belongs to another architecture: it holds {_some(unexpected)}, which "
+            "the model does not have.",
         )
     for name, shape in wanted.items():
         if tuple(found[name]) != tuple(shape):
             raise CheckpointError(
-                f"{name} in the checkpoint has the shape {tuple(found[name])}; the model needs {tuple(shape)}."
+                Fault.ARCHITECTURE,
+                f"{name} in the checkpoint has the shape {tuple(found[name])}; the model needs {tuple(shape)}.",
             )
 
 
@@ -170,23 +208,26 @@ def _some(names: Sequence[str]) -> str:
 
 def _look_into_zip(data: bytes, max_mb: float) -> None:
     """Refuse a zip that is no file of torch, or that would unpack to far more than it weighs."""
+    # Counted first, because the zip's directory alone could fill the memory.
+    if data.count(b"PK\x01\x02") > MOST_TENSORS:
+        raise CheckpointError(Fault.DAMAGED, "The checkpoint is a zip with too many entries.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
         raise CheckpointError(
-            "The checkpoint is damaged: it begins as a file of torch.save but is cut short."
+            Fault.DAMAGED, "The checkpoint is damaged: it begins as a file of torch.save but is cut short."
         ) from error
     if not any(member.filename.endswith("data.pkl") for member in members):
-        raise CheckpointError("The checkpoint is a zip, but not one that torch.save has written.")
+        raise CheckpointError(Fault.DAMAGED, "The checkpoint is a zip, but not one that torch.save has written.")
     if sum(member.file_size for member in members) > max_mb * 1e6:
-        raise CheckpointError("The checkpoint unpacks to more than is accepted.")
+        raise CheckpointError(Fault.SIZE, "The checkpoint unpacks to more than is accepted.")
 
 
 # ------------------------------------------------------------------------------------------------------------ loading
 
 
-def load_checkpoint[M: torch.nn.Module](path: str | Path, model: M) -> M:
+def load_checkpoint(path: str | Path, model: M) -> M:
     """Load the file `path` into `model`, in place and strictly; returns the model.
 
     Values are converted to the model's own dtype. Raises CheckpointError with a sentence if that cannot be done.
@@ -194,11 +235,11 @@ def load_checkpoint[M: torch.nn.Module](path: str | Path, model: M) -> M:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CheckpointError(Fault.DAMAGED, f"{path} cannot be read: {error.strerror}.") from error
     return load_bytes(data, model)
 
 
-def load_bytes[M: torch.nn.Module](data: bytes, model: M) -> M:
+def load_bytes(data: bytes, model: M) -> M:
     """Load a checkpoint's bytes into `model`, as `load_checkpoint` does; for probes, which run beside student code."""
     import torch
 
@@ -211,7 +252,7 @@ def load_bytes[M: torch.nn.Module](data: bytes, model: M) -> M:
         compare_shapes({name: tuple(value.shape) for name, value in state.items()}, wanted)
         for name, value in state.items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                raise CheckpointError(f"{name} in the checkpoint holds NaN or infinite values.")
+                raise CheckpointError(Fault.VALUES, f"{name} in the checkpoint holds NaN or infinite values.")
     model.load_state_dict(state, strict=True)
     return model
 
@@ -225,11 +266,14 @@ def _weights_only(data: bytes) -> dict[str, torch.Tensor]:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise CheckpointError(
+            Fault.UNSAFE,
             "The checkpoint is damaged, or holds more than tensors (a whole model?). "
-            "Save the state_dict with deepmarks.checkpoints.save_checkpoint."
+            "Save the state_dict with deepmarks.checkpoints.save_checkpoint.",
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise CheckpointError("The checkpoint is not a state_dict: save model.state_dict(), nothing around it.")
+        raise CheckpointError(
+            Fault.UNSAFE, "The checkpoint is not a state_dict: save model.state_dict(), nothing around it."
+        )
     return {str(name): value for name, value in state.items()}
 
 
@@ -246,7 +290,7 @@ def batched_logits(model: torch.nn.Module, images: torch.Tensor, batch_size: int
     model.eval()
     try:
         with torch.inference_mode():
-            parts = [model(batch.to(device)).float().cpu() for batch in images.split(batch_size)]
+            parts = [model(batch.to(device)).float().cpu() for batch in torch.split(images, batch_size)]
     finally:
         model.train(training)
     return torch.cat(parts)

@@ -82,10 +82,12 @@ def read_array(data: bytes, entry: Entry) -> npt.NDArray[Any]:
     """The values of one tensor; floating ones as float32 (float64 stays)."""
     raw = np.frombuffer(data, _DTYPES[entry.dtype], entry.count, entry.start).reshape(entry.shape)
     if entry.dtype == "BF16":  # the upper half of a float32
-        return (raw.astype(np.uint32) << 16).view(np.float32)
+        wide: npt.NDArray[Any] = (raw.astype(np.uint32) << 16).view(np.float32)
+        return wide
     if entry.dtype == "BOOL":
-        return raw != 0
-    return raw.astype(np.float32) if entry.dtype in ("F16", "F32") else raw.copy()
+        return raw.astype(bool)
+    result: npt.NDArray[Any] = raw.astype(np.float32) if entry.dtype in ("F16", "F32") else raw.copy()
+    return result
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def clock_encoding(t: int, bases: Sequence[int]) -> list[int]:
 # # END SOLUTION
 # %% [markdown]
 # Left: your digits as the dials of a clock. Middle: the pattern of each position in binary; read a column
-# from top to bottom. Right: your digits through a day (lines) on top of what Python's own clock says
+# from top to bottom. Right: three rounds of each of your digits (lines) on top of what Python's own clock says
 # (circles).
 # %% tags=["otter_ignore"]
 def dial(ax, digit, base, title, colour):
@@ -195,14 +195,15 @@ ax = middle.subplots()
 binary = torch.tensor([clock_encoding(t, [2] * 5) for t in range(32)]).T
 heat(ax, binary, "your digits in base 2", "digit (fastest on top)", "position $t$", cmap="Blues", vmin=0)
 ax.set(yticks=range(5))
-axes = right.subplots(3, 1, sharex=True)
-axes[0].set_title("a day: yours (line), Python's (circles)")
-day = range(0, 86400, 1741)
-for k, (ax, name) in enumerate(zip(axes, names, strict=True)):
-    ax.plot([t / 3600 for t in day], [clock_encoding(t, [60, 60, 24])[k] for t in day], color=HANDS[k], lw=1)
-    ax.plot([t / 3600 for t in day], [time.gmtime(t)[5 - k] for t in day], "o", mfc="none", color=GREY, ms=4)
-    ax.set_ylabel(name, fontsize=8)
-axes[2].set_xlabel("hour of the day")
+axes = right.subplots(3, 1)
+right.suptitle("yours (line), Python's own (circles)", fontsize=10)
+windows = [(60, 3, "seconds, for 3 minutes"), (3600, 180, "minutes, for 3 hours"), (86400, 4320, "hours, for 3 days")]
+for k, (ax, (turn, step, title)) in enumerate(zip(axes, windows, strict=True)):
+    times = range(0, 3 * turn, step)
+    ax.plot([t / turn for t in times], [clock_encoding(t, [60, 60, 24])[k] for t in times], color=HANDS[k], lw=1)
+    ax.plot([t / turn for t in times], [time.gmtime(t)[5 - k] for t in times], "o", mfc="none", color=GREY, ms=3)
+    ax.set(xticks=[])
+    ax.set_title(title, fontsize=8, loc="left", pad=2)
 plt.show()
 # %% [raw]
 # # END QUESTION
@@ -254,7 +255,8 @@ for k, period in enumerate([8.0, 32.0]):
     axes[1].plot(t, shifted + 1.2 * (1 - k), color=HANDS[k], ls="--", label="cosine" if k else None)
 axes[0].set(title="digits jump", xlabel="position $t$", yticks=[0.5, 1.7], yticklabels=["slow", "fast"])
 axes[1].set(title="hands turn smoothly", xlabel="position $t$", yticks=[0.5, 1.7], yticklabels=["slow", "fast"])
-axes[1].legend(frameon=False, ncols=2, fontsize=7, loc="lower right", bbox_to_anchor=(1, -0.03))
+axes[1].set_ylim(-0.4, 2.3)
+axes[1].legend(frameon=False, ncols=2, fontsize=8, loc="lower center")
 angle = torch.linspace(0, 2 * math.pi, 200)
 axes[2].plot(angle.cos(), angle.sin(), color=GREY, lw=0.8)
 axes[2].axhline(0.6, color=ORANGE, lw=0.8, ls=":")
@@ -332,10 +334,10 @@ heat(axes[2], difference, "difference", columns="column")
 fig.colorbar(image, ax=axes, shrink=0.9)
 plt.show()
 # %% [markdown]
-# Left: three pairs of columns as curves. Right: the error of your table at far positions, in a column whose
-# frequency is exactly 1/100, beside what float32 angles would give.
+# Left: three pairs of columns as curves. Right: the error of your table at far positions, in a column that
+# turns by 0.8 at each step, beside what float32 angles would give.
 # %% tags=["otter_ignore"]
-table = sinusoidal(100_001, 4)
+table = sinusoidal(100_001, 4, base=1.5625)  # 1.5625 ** -0.5 is 0.8
 fig, axes = plt.subplots(1, 2, figsize=(11, 3), width_ratios=[1.3, 1], layout="constrained")
 small = sinusoidal(61, 24, base=100.0)
 for k, column in enumerate([0, 8, 16]):
@@ -344,8 +346,8 @@ for k, column in enumerate([0, 8, 16]):
 axes[0].set(title="three hands: sine (solid) and cosine (dashed)", xlabel="position $t$", yticks=[])
 axes[0].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 far = [int(10 ** (k / 12)) for k in range(61)]
-exact = torch.tensor([math.sin(t / 100) for t in far], dtype=torch.float64)
-coarse = torch.sin(torch.tensor(far, dtype=torch.float32) * torch.tensor(0.01, dtype=torch.float32))
+exact = torch.tensor([math.sin(0.8 * t) for t in far], dtype=torch.float64)
+coarse = torch.sin(torch.tensor(far, dtype=torch.float32) * torch.tensor(0.8, dtype=torch.float32))
 for values, colour, name in [(coarse, ORANGE, "angles in float32"), (table[far, 2], BLUE, "your table")]:
     axes[1].loglog(far, (values.double() - exact).abs() + 1e-12, ".", color=colour, label=name)
 axes[1].axhline(1e-6, color=GREY, ls=":", lw=1)
@@ -481,16 +483,16 @@ plt.show()
 # %% tags=["otter_ignore"]
 table = sinusoidal(200, 64)
 fig, axes = plt.subplots(1, 3, figsize=(11.5, 3.1), layout="constrained")
-image = heat(axes[0], table @ table.T, r"$\mathrm{PE}[s] \cdot \mathrm{PE}[t]$, d = 64", "$s$", "$t$", vmin=-32,
-             vmax=32, aspect="equal")  # fmt: skip
+image = heat(axes[0], table @ table.T, r"$\mathrm{PE}[s] \cdot \mathrm{PE}[t]$, d = 64", "$s$", "$t$", cmap="Blues",
+             vmin=0, vmax=32, aspect="equal")  # fmt: skip
 fig.colorbar(image, ax=axes[0])
 axes[1].plot(relative_dot(table)[:91], color=BLUE, label="your relative_dot")
 axes[1].plot(range(0, 91, 3), table[100:191:3] @ table[100], "o", mfc="none", ms=4, color=GREY, label="at t = 100")
 axes[1].set(title="distance only", xlabel="distance $k$", ylabel="dot product", ylim=(0, 33))
 axes[1].legend(frameon=False)
 for d, colour in [(16, GREEN), (64, BLUE), (512, ORANGE)]:
-    dots = relative_dot(sinusoidal(2000, d))
-    axes[2].semilogx(range(1, 2000), dots[1:] / dots[0], color=colour, lw=1, label=f"d = {d}")
+    dots = relative_dot(sinusoidal(400, d))
+    axes[2].semilogx(range(1, 400), dots[1:] / dots[0], color=colour, lw=0.8, label=f"d = {d}")
 axes[2].set(title="the decay", xlabel="distance $k$", ylabel="relative to $k = 0$")
 axes[2].legend(frameon=False)
 plt.show()
@@ -733,7 +735,8 @@ for i, ax in enumerate(axes):
         ax.annotate("", tip, (0, 0), arrowprops=style)
         ring = Affine2D().rotate(m * 50 ** (-2 * i / 8)).transform(vector[2 * i : 2 * i + 2].tolist())
         ax.plot(*ring, "o", mfc="none", color="black", ms=8)
-        ax.text(*(1.22 * ring), str(m), ha="center", va="center", fontsize=7)
+        if i < 2 or m in (0, 4):
+            ax.text(*(1.25 * ring), str(m), ha="center", va="center", fontsize=7)
     ax.set(title=f"pair {i}: {50 ** (-2 * i / 8):.2f} a step", xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal")
     ax.axis("off")
 plt.show()
@@ -861,15 +864,16 @@ top, bottom = fig.subfigures(2, 1, height_ratios=[1.1, 1])
 bias = alibi_bias(8, 9)
 for ax, head in zip(top.subplots(1, 4), [0, 1, 3, 7], strict=True):
     shown = bias[head].masked_fill(bias[head].isinf(), math.nan)
-    image = heat(ax, shown, f"head {head}: slope {-float(bias[head, 1, 0]):g}", "query $i$", "key $j$", cmap="viridis",
+    image = heat(ax, shown, f"head {head}: slope {-float(bias[head, 1, 0]):.3g}", "query $i$", "key $j$", cmap="viridis",
                  vmin=-4, vmax=0, aspect="equal")  # fmt: skip
 top.colorbar(image, ax=ax, shrink=0.8, extend="min")
 axes = bottom.subplots(1, 2)
 paper = {8: [-1, -2, -3, -4, -5, -6, -7, -8], 12: [-1, -2, -3, -4, -5, -6, -7, -8, -0.5, -1.5, -2.5, -3.5]}
-for heads, colour in [(8, BLUE), (12, ORANGE)]:
+for heads, colour, shift in [(8, BLUE, -0.15), (12, ORANGE, 0.15)]:
     slopes = -alibi_bias(heads, 2, causal=False)[:, 0, 1]
-    axes[0].semilogy(range(heads), slopes, ".", color=colour, label=f"{heads} heads")
-    axes[0].semilogy(range(heads), [2.0**e for e in paper[heads]], "o", mfc="none", color=GREY, ms=9 - heads / 4)
+    places = [head + shift for head in range(heads)]
+    axes[0].semilogy(places, slopes, ".", color=colour, label=f"{heads} heads")
+    axes[0].semilogy(places, [2.0**e for e in paper[heads]], "o", mfc="none", color=GREY, ms=8)
 axes[0].set(title="your slopes, and the paper's", xlabel="head", ylabel="slope")
 axes[0].legend(frameon=False)
 for head, colour in zip([0, 3, 5, 7], HANDS, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from deepmarks.submission import read_path
+from deepmarks.submission import read_folder, read_path
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading.grade import Grade, Grader
@@ -28,6 +28,6 @@ def grade_paths(
         raise UserError(f"several submissions are called {', '.join(twice)}; rename them or grade them one by one")
     with Grader(bundle, device, allow_weak_isolation=allow_weak_isolation) as grader:
         for path in paths:
-            grade = grader.grade(read_path(path))
+            grade = grader.grade(read_folder(path) if path.is_dir() else read_path(path))
             write_results(grade, out / path.stem)
             yield grade

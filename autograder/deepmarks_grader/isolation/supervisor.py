@@ -181,6 +181,8 @@ class Zygote:
         if "pid" not in reply:
             raise ZygoteError(f"no worker could be started: {reply}")
         ours.setblocking(False)
+        # An urgent byte would make the channel readable without anything to read; so it is one more byte of the reply.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         os.set_blocking(read_end, False)
         return Worker(reply["pid"], ours, read_end, scratch, uid, shared)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepmarks.checks.author import check_info, expect, question, student_raises
+from deepmarks.checks.leaderboard import Leaderboard, LeaderboardEntry
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
 from deepmarks.checks.numerics import numerical_vjp
 from deepmarks.checks.otter_case import otter_case
@@ -17,6 +18,8 @@ __all__ = [
     "CheckError",
     "CheckRecord",
     "Mismatch",
+    "Leaderboard",
+    "LeaderboardEntry",
     "ModuleRun",
     "NotAttempted",
     "Opaque",

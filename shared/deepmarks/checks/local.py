@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from deepmarks import wire
+from deepmarks.checks.checkpoint import chosen_checkpoint
 from deepmarks.checks.limited import LimitedChannel, PrintedOutput
 from deepmarks.checks.messages import Failure, Reply, Request, reply_from_data
 from deepmarks.checks.outcomes import QuestionRecord
@@ -25,6 +26,7 @@ from deepmarks.checks.student import Reference, Student
 from deepmarks.checks.workspace import Workspace
 from deepmarks.manifest import Assignment
 from deepmarks.submission import definitions, read_submission
+from deepmarks.submission.weights import checkpoints_beside
 
 
 class LocalChannel:
@@ -86,7 +88,14 @@ def check_namespace(
         workspace.check = check
 
     output = PrintedOutput(assignment.limits.output_kb)
-    session = CheckSession(student, forbidden=forbidden, questions=questions, take_output=output.take, begin=begin)
+    session = CheckSession(
+        student,
+        forbidden=forbidden,
+        questions=questions,
+        take_output=output.take,
+        begin=begin,
+        checkpoint=lambda: chosen_checkpoint(checkpoints_beside(folder, assignment.slug), assignment.slug),
+    )
     with output.kept():
         records = run_checks([folder / "checks" / "public"], session)
     records = [replace(r, staff=r.staff or workspace.traces.get(r.check, "")) for r in records]

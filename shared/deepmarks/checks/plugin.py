@@ -12,14 +12,22 @@ import numpy as np
 import pytest
 
 from deepmarks import seeding
+from deepmarks.checkpoints import CheckpointError
 from deepmarks.checks.author import CheckInfo, check_info
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
+from deepmarks.checks.leaderboard import Leaderboard
 from deepmarks.checks.outcomes import Cause, CheckRecord, Outcome, worst
 from deepmarks.checks.student import Reference, Student
 from deepmarks.compare import Mismatch
 from deepmarks.devices import checks_precision
+from deepmarks.submission.records import Attachment
 
 HIDDEN_FOLDER = "hidden"
+
+
+def no_checkpoint() -> Attachment:
+    """Say that no weights were handed in."""
+    raise NotAttempted("No checkpoint was handed in.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,10 @@ class CheckSession:
     """What the student's code printed since the last time."""
     begin: Callable[[str, str], None] = lambda question, check: None
     """Told before each check starts."""
+    checkpoint: Callable[[], Attachment] = no_checkpoint
+    """The weights that were handed in; raises NotAttempted if there are none."""
+    leaderboard: Leaderboard = field(default_factory=Leaderboard)
+    """What checks tell the leaderboard."""
 
 
 class CheckPlugin:
@@ -89,6 +101,16 @@ class CheckPlugin:
     def device(self) -> str:
         """Where the student's code runs: "cpu" or "cuda"."""
         return self.session.device
+
+    @pytest.fixture
+    def checkpoint(self) -> Attachment:
+        """The weights that were handed in; the check is not attempted if there are none."""
+        return self.session.checkpoint()
+
+    @pytest.fixture
+    def leaderboard(self) -> Leaderboard:
+        """Takes entries for the leaderboard: `leaderboard.add("test accuracy", 0.98)`."""
+        return self.session.leaderboard
 
     def _seed(self, item: pytest.Item) -> int:
         base = self.session.seed(_check_name(item), _is_hidden(item))
@@ -196,6 +218,14 @@ def _judge(record: CheckRecord, error: BaseException | None) -> CheckRecord:
                 cause=Cause.MISSING,
                 sentence=error.sentence,
                 kind="not-attempted",
+            )
+        case CheckpointError():
+            return replace(
+                record,
+                outcome=Outcome.FAILED,
+                cause=Cause.MISMATCH,
+                sentence=error.sentence,
+                kind="checkpoint",
             )
         case Broken():
             return replace(

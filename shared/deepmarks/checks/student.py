@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deepmarks.checkpoints import CheckpointError
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
 from deepmarks.checks.messages import Channel, Failure, Operation, Reply, Request
 from deepmarks.checks.policy import OperatorPolicy
@@ -237,6 +238,8 @@ class Student:
                     f"The result of {name} is not a tensor of the right shape, so its gradient cannot be taken.",
                     kind="output-mismatch",
                 )
+            case "checkpoint":
+                return CheckpointError.told(failure.message)
             case "too-large":
                 return Mismatch(f"{who} returns far more data than the question asks for.", kind="too-large")
             case "state-mismatch":

@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from deepmarks import wire
+from deepmarks.checkpoints import CheckpointError
 from deepmarks.checks.messages import Failure, Operation, Reply, reply_to_data
 from deepmarks.checks.operations import (
     NotAModuleError,
@@ -201,6 +202,8 @@ class Workspace:
                 return Failure("state-mismatch", message=str(error))
             case ResultDetachedError():
                 return Failure("detached")
+            case CheckpointError():
+                return Failure("checkpoint", message=str(error.fault))
             case OutputMismatchError():
                 return Failure("output-mismatch")
             case NotImplementedError():

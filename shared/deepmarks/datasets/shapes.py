@@ -117,7 +117,8 @@ def _light(pictures: Field, amount: float, rng: np.random.Generator) -> Field:
     bright, contrast = (rng.uniform(1 - amount, 1 + amount, (len(pictures), 1, 1, 1)) for _ in range(2))
     pictures = np.clip(pictures * bright, 0, 1)
     mean = pictures.mean(axis=(1, 2, 3), keepdims=True)
-    return np.clip((pictures - mean) * contrast + mean, 0, 1)
+    lit: Field = np.clip((pictures - mean) * contrast + mean, 0, 1)
+    return lit
 
 
 # ---------------------------------------------------------------------------------------------------------- the things
@@ -140,7 +141,8 @@ def _polygon(x: Field, y: Field, *corners: tuple[float, float]) -> Field:
     for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
         length = np.hypot(bx - ax, by - ay)
         edges.append(((by - ay) * (x - ax) - (bx - ax) * (y - ay)) / length)
-    return np.maximum.reduce(edges)
+    distance: Field = np.maximum.reduce(edges)
+    return distance
 
 
 def _ring(x: Field, y: Field, cx: float, cy: float, radius: float, width: float) -> Field:

@@ -86,7 +86,8 @@ def _waves(x: Field, y: Field, rng: np.random.Generator) -> Field:
 
 def _rings(x: Field, y: Field, rng: np.random.Generator) -> Field:
     middle_x, middle_y = x.mean() + rng.uniform(-0.5, 0.5), y.mean() + rng.uniform(-0.5, 0.5)
-    return 0.5 + 0.5 * np.sin(14 * np.hypot(x - middle_x, y - middle_y) + 0.5 * _noise(x, y, rng, 2))
+    rings: Field = 0.5 + 0.5 * np.sin(14 * np.hypot(x - middle_x, y - middle_y) + 0.5 * _noise(x, y, rng, 2))
+    return rings
 
 
 def _cells(x: Field, y: Field, rng: np.random.Generator) -> Field:

@@ -49,7 +49,7 @@ def test_rotation_of_one_pair(student):
     )
 
 
-@question("q5", points=0.75)
+@question("q5", points=0.5)
 def test_rotation_of_two_pairs(student):
     """Two pairs turn at the speeds 1 and 1/100: neighbouring features make a pair (positions 0, 5, 3)."""
     rows = [[1.0, 2.0, -0.5, 3.0], [0.25, -1.0, 2.0, 1.5], [-2.0, 0.75, 1.0, -1.25]]
