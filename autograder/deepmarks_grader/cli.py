@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from deepmarks_grader import calibration_commands
 from deepmarks_grader.grading.grade import Grade
 
 app = typer.Typer(
@@ -19,6 +20,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(calibration_commands.calibrate)
+app.command("pack-data")(calibration_commands.pack_data)
 console = Console()
 errors = Console(stderr=True)
 

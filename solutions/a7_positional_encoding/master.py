@@ -864,8 +864,8 @@ top, bottom = fig.subfigures(2, 1, height_ratios=[1.1, 1])
 bias = alibi_bias(8, 9)
 for ax, head in zip(top.subplots(1, 4), [0, 1, 3, 7], strict=True):
     shown = bias[head].masked_fill(bias[head].isinf(), math.nan)
-    image = heat(ax, shown, f"head {head}: slope {-float(bias[head, 1, 0]):.3g}", "query $i$", "key $j$", cmap="viridis",
-                 vmin=-4, vmax=0, aspect="equal")  # fmt: skip
+    title = f"head {head}: slope {-float(bias[head, 1, 0]):.3g}"
+    image = heat(ax, shown, title, "query $i$", "key $j$", cmap="viridis", vmin=-4, vmax=0, aspect="equal")
 top.colorbar(image, ax=ax, shrink=0.8, extend="min")
 axes = bottom.subplots(1, 2)
 paper = {8: [-1, -2, -3, -4, -5, -6, -7, -8], 12: [-1, -2, -3, -4, -5, -6, -7, -8, -0.5, -1.5, -2.5, -3.5]}

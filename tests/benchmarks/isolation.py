@@ -32,7 +32,7 @@ print(sum(map(int, re.findall(r"Private_\w+: +(\d+) kB", open("/proc/self/smaps_
 def main(rounds: int = ROUNDS) -> None:
     whole, memory, end, report = measure_workers(rounds)
     print(report.line())
-    print(f"self-check and start of the zygote: {report.milliseconds:.0f} ms")
+    print(f"self-check:                                   {report.milliseconds:.0f} ms")
     print(f"request to first torch operation, all layers: {_figures(whole)}")
     print(f"end of a worker, with everything removed:     {_figures(end)}")
     print(f"private memory of a fresh worker after it:    median {statistics.median(memory):.1f} MB")

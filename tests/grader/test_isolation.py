@@ -19,7 +19,8 @@ from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading import Grader
 from deepmarks_grader.isolation import leftovers, processes, supervisor
-from deepmarks_grader.isolation.channel import WorkerChannel, explain_exit
+from deepmarks_grader.isolation.channel import WorkerChannel
+from deepmarks_grader.isolation.exits import explain_exit
 from deepmarks_grader.isolation.judge import Findings, judge
 from deepmarks_grader.isolation.strength import Strength, unguarded
 from deepmarks_grader.isolation.supervisor import Zygote

@@ -24,6 +24,7 @@ from deepmarks_grader.isolation.seccomp import (
 from deepmarks_grader.isolation.syscalls import ARCHITECTURES, AUDIT_NUMBERS, LAST_KNOWN, numbers
 
 GRADER, ZYGOTE = 4242, 4243
+WITH_ARGUMENTS = "socket socketpair prctl personality clone ioctl sendto sendmsg sendmmsg".split()
 ACT_ERRNO, ACT_ALLOW = 0x00050000, 0x7FFF0000
 
 
@@ -88,9 +89,7 @@ def test_each_number_gets_the_verdict_of_its_rule(architecture, program):
     known = existing(architecture)
     denied = {known[name]: refuse(errno.EPERM) for name in _NOT_PERMITTED if name in known}
     denied |= {known[name]: refuse(errno.ENOSYS) for name in _NOT_IMPLEMENTED if name in known}
-    with_arguments = {
-        known[name] for name in ("socket", "socketpair", "prctl", "personality", "clone", "ioctl") if name in known
-    }
+    with_arguments = {known[name] for name in WITH_ARGUMENTS if name in known}
     for number in range(LAST_KNOWN + 1):
         if number not in with_arguments:
             assert verdict(program, architecture, number) == denied.get(number, ALLOW), number
@@ -120,12 +119,14 @@ def test_arguments(architecture, program):
     assert ask("setpriority", 0, GRADER, 19) == refuse(errno.EPERM)
     assert ask("prctl", 4, 0) == refuse(errno.EPERM)
     assert ask("prctl", 4, 1) == ask("prctl", 15, 0) == ALLOW
+    assert ask("sendto", 3, 0, 1, 1) == ask("sendmsg", 3, 0, 0x4001) == refuse(errno.EOPNOTSUPP)
+    assert ask("sendto", 3, 0, 1, 0x4000) == ALLOW
     assert ask("personality", 0xFFFFFFFF) == ALLOW
     assert ask("personality", 0x0040000) == refuse(errno.EPERM)
 
 
 def test_a_worker_with_the_graders_user(architecture):
-    program = build_filter(architecture, [GRADER], shares_user=True)
+    program = build_filter(architecture, [GRADER], shares_user=True, shares_files=True)
     known = existing(architecture)
     assert verdict(program, architecture, known["kill"], -1, 9) == refuse(errno.EPERM)
     assert verdict(program, architecture, known["fchmodat"], 0) == refuse(0)
@@ -184,7 +185,7 @@ def test_verdicts_are_those_of_a_filter_that_libseccomp_makes(libseccomp, archit
         theirs = [(c, t, f, k) for c, t, f, k in struct.iter_unpack("=HBBI", file.read())]
     libseccomp.seccomp_release(context)
     late = {known[name] for name in known if known[name] > 450}
-    with_arguments = {known[name] for name in ("socket", "socketpair", "prctl", "personality", "clone", "ioctl")}
+    with_arguments = {known[name] for name in WITH_ARGUMENTS}
     for number in set(range(LAST_KNOWN)) - with_arguments - late:
         assert verdict(program, architecture, number) == verdict(theirs, architecture, number), number
 

@@ -105,7 +105,7 @@ def _hostile_source(folder: Path, source: str, variant: str, target: Path) -> Pa
         "long-line": "x = [" + "1, " * 400_000 + "]",
         "future": "from __future__ import braces\nfrom __future__ import barry_as_FLUFL\n",
         "tabs": "".join(" " * k + "if 1:\n" for k in range(150)) + " " * 150 + "x = 1",
-        "unfinished": "x = \"\"\"never closed\n" * 3,
+        "unfinished": 'x = """never closed\n' * 3,
         "comparisons": "x = 0" + " < 0" * 100_000,
     }[variant]
     path = folder / "submission.py"

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCONT]
+_SIGNALS = [signal.Signals[f"SIG{name}"] for name in ("TERM", "INT", "HUP", "USR1", "USR2", "ALRM", "CONT")]
 
 
 def main(bundle_path: str) -> None:

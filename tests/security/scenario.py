@@ -65,7 +65,8 @@ class Scenario:
     @property
     def slow(self) -> bool:
         """Whether it is left to the nightly run."""
-        return bool(self.spec.get("slow", False))
+        fast = self.spec.get("fast")
+        return bool(self.spec.get("slow", False)) or (fast is not None and self.variant not in fast)
 
     @property
     def tally(self) -> bool:

@@ -5,17 +5,17 @@ OK_FORMAT = False
 name = "q5"
 points = None
 
-@test_case(name="test_rotation_of_one_pair", points=0.5, hidden=False)
+@test_case(name="test_rotation_of_one_pair", points=0.25, hidden=False)
 def test_rotation_of_one_pair(env):
     from deepmarks.checks import otter_case
     otter_case(env, 'q5', 'public/test_q5.py::test_rotation_of_one_pair')
 
-@test_case(name="test_rotation_of_two_pairs", points=0.5, hidden=False)
+@test_case(name="test_rotation_of_two_pairs", points=1, hidden=False)
 def test_rotation_of_two_pairs(env):
     from deepmarks.checks import otter_case
     otter_case(env, 'q5', 'public/test_q5.py::test_rotation_of_two_pairs')
 
-@test_case(name="test_lengths_and_relative_scores", points=0.5, hidden=False)
+@test_case(name="test_lengths_and_relative_scores", points=0.25, hidden=False)
 def test_lengths_and_relative_scores(env):
     from deepmarks.checks import otter_case
     otter_case(env, 'q5', 'public/test_q5.py::test_lengths_and_relative_scores')

@@ -16,7 +16,7 @@ LEAST_MUTANTS = 4
 """For each question."""
 MOST_WITHOUT_SENTENCE = 0.2
 """The part of the mutants for which the feedback need not name the mistake."""
-_KEYS = frozenset({"name", "question", "mistake", "says", "code", "replace"})
+_KEYS = frozenset({"name", "question", "mistake", "says", "code", "replace", "checkpoint"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Mutant:
     replace: tuple[tuple[str, str], ...] = ()
     """Or changes of the solution's text."""
     line: int = 1
+    checkpoint: str = "reference"
+    """Which weights are handed in: the reference's, "none", or a kind that the assignment's checkpoints.py makes."""
 
     def apply(self, solution: str) -> str:
         """The submission that a student with this mistake would hand in, in percent format."""
@@ -117,8 +119,13 @@ def _mutant(entry: dict[str, Any], line: int, master: Master, report: Report) ->
     questions = [question.name for question in master.assignment.questions]
     if texts["question"] and texts["question"] not in questions:
         report.add(line, unknown("question", texts["question"], questions))
-    if ("code" in entry) == ("replace" in entry):
-        report.add(line, "a mutant has either `code` or `replace`.")
+    changes = ("code" in entry) + ("replace" in entry)
+    if changes > 1 or not (changes or "checkpoint" in entry):
+        report.add(line, "a mutant has either `code` or `replace`, or another `checkpoint`.")
+    checkpoint = entry.get("checkpoint", "reference")
+    if not isinstance(checkpoint, str) or not re.fullmatch(r"[a-z0-9_]+", checkpoint):
+        report.add(line, "`checkpoint` must be a name in small letters.")
+        checkpoint = "reference"
     code, pairs = entry.get("code", ""), entry.get("replace", [])
     if not isinstance(code, str):
         report.add(line, "`code` must be a text.")
@@ -138,7 +145,8 @@ def _mutant(entry: dict[str, Any], line: int, master: Master, report: Report) ->
                 "solution; it must stand there once.",
             )
         changed = changed.replace(old, new)
-    mutant = Mutant(**texts, code=code, replace=tuple((old, new) for old, new in pairs), line=line)
+    replaced = tuple((old, new) for old, new in pairs)
+    mutant = Mutant(**texts, code=code, replace=replaced, line=line, checkpoint=checkpoint)
     try:
         ast.parse(mutant.apply(master.solution_source))
     except (SyntaxError, ValueError) as error:

@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from deepmarks import devices, seeding
+from deepmarks.checks.checkpoint import chosen_checkpoint
 from deepmarks.checks.errors import Broken, CheckError
+from deepmarks.checks.leaderboard import LeaderboardEntry
 from deepmarks.checks.local import LocalChannel
 from deepmarks.checks.outcomes import Cause, Outcome, QuestionRecord
 from deepmarks.checks.plugin import CheckSession
@@ -25,8 +27,9 @@ from deepmarks.submission import Submission, compile_unit, definitions, read_sub
 from deepmarks_grader.bundle import Bundle, course_secret
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.isolation.channel import WorkerChannel
+from deepmarks_grader.isolation.control import ZygoteError
 from deepmarks_grader.isolation.strength import Report, Strength
-from deepmarks_grader.isolation.supervisor import Zygote, ZygoteError
+from deepmarks_grader.isolation.supervisor import Zygote
 
 _WARMABLE = [
     "numpy",
@@ -69,6 +72,8 @@ class Grade:
     """Peak resident memory of the largest worker, in MiB."""
     cpu_seconds: float = 0.0
     """Processor seconds of the workers."""
+    leaderboard: tuple[LeaderboardEntry, ...] = ()
+    """What checks told the leaderboard."""
     withheld: str = ""
     """Why staff must look before the score counts: the grader itself failed."""
     isolation: str = ""
@@ -192,7 +197,8 @@ class Grader:
             )
             try:
                 channel.load()
-                records = run_checks(self._folders, self._session(channel, submission, questions))
+                session = self._session(channel, submission, questions)
+                records = run_checks(self._folders, session)
             finally:
                 channel.close()
         except (CheckError, ZygoteError, Broken) as error:
@@ -205,6 +211,7 @@ class Grader:
             check_seconds=sum(record.seconds for record in records),
             peak_mb=max((end.peak_kb for end in channel.exits), default=0) / 1024,
             cpu_seconds=sum(end.cpu_seconds for end in channel.exits),
+            leaderboard=session.leaderboard.entries,
         )
         internal = [r.staff for r in records if r.cause is Cause.INTERNAL]
         if internal:
@@ -238,6 +245,7 @@ class Grader:
             questions=questions,
             take_output=channel.take_output,
             begin=channel.begin,
+            checkpoint=lambda: chosen_checkpoint(submission.attachments, assignment.slug),
         )
 
     def _violations(self, submission: Submission) -> Mapping[str, Broken]:
@@ -281,7 +289,7 @@ def _demand_full(report: Report) -> None:
     raise UserError(
         f"this machine cannot guard the hidden checks: isolation is {report.strength}. {report.advice} "
         "`deepmarks-grader doctor` shows every layer. To grade all the same, pass --allow-weak-isolation "
-        f"(on Gradescope: set {WEAK_VARIABLE}=1)"
+        f"(on Gradescope and in the demo: set {WEAK_VARIABLE}=1)"
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from deepmarks.submission import read_folder, read_path
+from deepmarks.submission import Submission, read_folder, read_path
+from deepmarks.submission.weights import read_with_weights
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading.grade import Grade, Grader
@@ -17,6 +18,7 @@ def grade_paths(
 ) -> Iterator[Grade]:
     """Grade the submissions at `paths`, write `out/<stem>/results.json` for each, and yield the grades.
 
+    A checkpoint `<slug>.safetensors` beside a file belongs to it, unless several files of that folder are graded.
     Raises UserError before anything is graded if a path does not exist or two would write to one folder.
     """
     missing = [str(path) for path in paths if not path.exists()]
@@ -28,6 +30,13 @@ def grade_paths(
         raise UserError(f"several submissions are called {', '.join(twice)}; rename them or grade them one by one")
     with Grader(bundle, device, allow_weak_isolation=allow_weak_isolation) as grader:
         for path in paths:
-            grade = grader.grade(read_folder(path) if path.is_dir() else read_path(path))
+            grade = grader.grade(_read(path, bundle.assignment.slug, paths))
             write_results(grade, out / path.stem)
             yield grade
+
+
+def _read(path: Path, slug: str, paths: Sequence[Path]) -> Submission:
+    if path.is_dir():
+        return read_folder(path)
+    alone = sum(other.parent.absolute() == path.parent.absolute() for other in paths) == 1
+    return read_with_weights(path, slug) if alone else read_path(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def gradescope_dict(grade: Grade, nonce: str = "") -> dict[str, Any]:
         output_format="md",
         stdout_visibility="hidden",
         execution_time=round(grade.seconds, 3),
+        leaderboard=[asdict(entry) for entry in grade.leaderboard],
         extra_data={"slug": grade.slug, "submission": grade.submission, "cause": grade.cause, "nonce": nonce},
     )
     return output

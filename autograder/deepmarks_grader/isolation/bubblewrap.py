@@ -20,7 +20,7 @@ _LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 
 
 def command(root: Path, *, cuda: bool = False) -> list[str]:
-    """The words to put before the zygote's command; `root` is the only directory that can be written from inside."""
+    """The words to put before the zygote's command; two folders of `root` can be written from inside."""
     own = str(Path(__file__).resolve().parents[1])
     words = ["bwrap", "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     words += ["--unshare-cgroup-try", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
@@ -31,7 +31,10 @@ def command(root: Path, *, cuda: bool = False) -> list[str]:
             words += ["--ro-bind-try", path, path]
     for device in paths.cuda_devices() if cuda else []:
         words += ["--dev-bind-try", device, device]
-    return [*words, "--bind", str(root), str(root), "--chdir", "/", "--"]
+    words += ["--ro-bind", str(root), str(root)]
+    for name in ("work", "zygote"):
+        words += ["--bind", str(root / name), str(root / name)]
+    return [*words, "--chdir", "/", "--"]
 
 
 def problem(root: Path, *, cuda: bool = False) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import selectors
-import signal
 import struct
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from deepmarks.checks.messages import Operation, Reply, ReplyError, Request, rep
 from deepmarks.checks.outcomes import Cause
 from deepmarks.manifest import Limits
 from deepmarks.submission import Submission, Unit
+from deepmarks_grader.isolation.exits import explain_exit
 from deepmarks_grader.isolation.supervisor import Worker, WorkerExit, Zygote
 
 _LENGTH = struct.Struct("<I")
@@ -236,7 +236,10 @@ class WorkerChannel:
                         if not unsent:
                             selector.modify(worker.channel, selectors.EVENT_READ)
                     if events & selectors.EVENT_READ:
-                        chunk = worker.channel.recv(1 << 20)
+                        try:
+                            chunk = worker.channel.recv(1 << 20)
+                        except BlockingIOError:
+                            raise Disturbed("the channel was readable with nothing to read") from None
                         if not chunk:
                             raise ConnectionError
                         incoming += chunk
@@ -277,37 +280,3 @@ class WorkerChannel:
 
 def _unit_request(unit: Unit) -> dict[str, Any]:
     return Request(Operation.RUN_UNIT, unit.label, options={"unit": asdict(unit)}).to_data()
-
-
-_BREACHES = {
-    "memory": (Cause.MEMORY, "Your code used more memory than this assignment allows, all its processes together."),
-    "processes": (Cause.MEMORY, "Your code started too many processes."),
-    "files": (Cause.MEMORY, "Your code wrote more, or more files, than a submission may."),
-}
-
-
-def explain_exit(code: int | None, breach: str = "") -> Broken:
-    """The outcome of a process that ended with exit code or minus signal number `code`, killed for `breach` if any."""
-    if breach:
-        cause, sentence = _BREACHES[breach]
-        return Broken(cause, sentence)
-    if code is None:
-        return Broken(Cause.CRASH, "Your code closed the grading channel.")
-    if code >= 0:
-        return Broken(Cause.CRASH, "Your code ended the Python process (os._exit or the like).", f"exit code {code}")
-    if -code == signal.SIGKILL:
-        return Broken(Cause.MEMORY, "The process of your code was killed, most likely for using too much memory.")
-    reasons = {
-        signal.SIGBUS: "it ran out of shared memory (a DataLoader with large batches, perhaps)",
-        signal.SIGXCPU: "it used up its processor time",
-        signal.SIGXFSZ: "it wrote a file that is too large",
-        signal.SIGSYS: "it made a forbidden system call",
-        signal.SIGSEGV: "it accessed memory that is not its own (segmentation fault)",
-    }
-    try:
-        number = signal.Signals(-code)
-    except ValueError:
-        return Broken(Cause.CRASH, "The process of your code died.", f"signal {-code}")
-    reason = reasons.get(number, f"it received {number.name}")
-    cause = Cause.FORBIDDEN if number is signal.SIGSYS else Cause.CRASH
-    return Broken(cause, f"The process of your code died: {reason}.")

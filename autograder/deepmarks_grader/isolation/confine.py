@@ -18,11 +18,11 @@ FIRST_FREE = 4
 """Descriptors 0 to 3 of a worker: nothing to read, its output twice, its channel."""
 
 
-def seal(*, shares_user: bool, protected: Sequence[int]) -> dict[str, str]:
+def seal(*, shares_user: bool, shares_files: bool, protected: Sequence[int]) -> dict[str, str]:
     """Confine the zygote as far as all its workers need it; returns the layers with the reason why one is off.
 
     With `shares_user` its workers keep the grader's uid: then every capability goes as well. `protected` are the
-    processes that no worker may name in a system call.
+    processes that no worker may name in a system call. With `shares_files` no namespace hides the grader's files.
     """
     reasons: dict[str, str] = {}
     linux.set_dumpable(False)
@@ -31,7 +31,9 @@ def seal(*, shares_user: bool, protected: Sequence[int]) -> dict[str, str]:
         _attempt(reasons, "capabilities", lambda: os.setgroups([]), linux.drop_capabilities)
     _attempt(reasons, "no_new_privs", lambda: linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1))
     try:
-        program = seccomp.build_filter(linux.ARCHITECTURE, protected, shares_user=shares_user)
+        program = seccomp.build_filter(
+            linux.ARCHITECTURE, protected, shares_user=shares_user, shares_files=shares_files
+        )
     except KeyError:
         reasons["seccomp"] = f"the numbers of system calls on {linux.ARCHITECTURE} are not known"
     else:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from deepmarks_grader.isolation import processes
+from deepmarks_grader.isolation import leftovers, processes
 from deepmarks_grader.isolation.linux import LINUX
 from deepmarks_grader.isolation.plan import WorkerPlan
 from deepmarks_grader.isolation.watch import Watch
@@ -76,6 +76,8 @@ class Flock:
             return {"status": None}
         left = self._kill(pid, member)
         del self._members[pid]
+        if member.plan.private and not self._members:
+            leftovers.empty(leftovers.SHARED_MEMORY)
         return {"status": None, **(member.end or {}), "breach": member.breach, "left": left}
 
     def end_all(self) -> None:

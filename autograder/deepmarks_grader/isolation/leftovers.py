@@ -136,6 +136,13 @@ def shared_memory_names() -> frozenset[str]:
         return frozenset()
 
 
+def empty(folder: str) -> None:
+    """Remove everything in `folder`, which nobody else uses."""
+    for name in _names(folder):
+        with contextlib.suppress(OSError):
+            remove_tree(Path(folder, name))
+
+
 def remove_of_user(uid: int) -> None:
     """Remove what `uid`, which only one submission had, left in the directories that are open to all."""
     for folder in _PUBLIC:

@@ -24,6 +24,8 @@ class WorkerPlan:
     """Files and directories that Landlock leaves readable."""
     landlock: bool = False
     """Whether Landlock must be in force; the worker dies if it cannot be."""
+    private: bool = False
+    """Whether the zygote has a /dev/shm of its own, where only workers write."""
 
     def to_json(self) -> str:
         """The plan as one line of JSON."""

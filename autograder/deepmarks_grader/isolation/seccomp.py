@@ -36,6 +36,7 @@ _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _NAMESPACE_FLAGS = 0x7E020000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_MSG_OOB = 1
 _PR_SET_DUMPABLE = 4
 _PERSONALITY_QUERY = 0xFFFFFFFF
 _EVERYBODY = 0xFFFFFFFF
@@ -67,11 +68,14 @@ _PROCESS_ARGUMENT = {
 """Calls that name another process, and which argument does."""
 
 
-def build_filter(architecture: str, protected: Sequence[int] = (), *, shares_user: bool = False) -> list[Instruction]:
+def build_filter(
+    architecture: str, protected: Sequence[int] = (), *, shares_user: bool = False, shares_files: bool = False
+) -> list[Instruction]:
     """The filter's program; KeyError if the architecture is unknown.
 
     `protected` are processes that no call may name. With `shares_user` the worker has the same uid as the grader, so
-    signals to everybody are refused and changes of modes and owners have no effect.
+    signals to everybody are refused. With `shares_files` it also sees the grader's files: then changes of modes, owners
+    and times have no effect.
     """
     known = numbers(architecture)
     leaves: dict[int, list[Instruction]] = {}
@@ -91,7 +95,10 @@ def build_filter(architecture: str, protected: Sequence[int] = (), *, shares_use
     for name, argument in _PROCESS_ARGUMENT.items():
         rule([name], _switch(argument, named, ALLOW))
     rule(["prctl"], _stay_measurable())
-    if shares_user:
+    # An urgent byte would make the grading channel readable without anything to read.
+    for name, argument in {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}.items():
+        rule([name], _unless_bits(argument, _MSG_OOB, refuse(errno.EOPNOTSUPP)))
+    if shares_files:
         rule(_PRETENDED, [_end(refuse(0))])
     leaves[LAST_KNOWN + 1] = [_end(refuse(errno.ENOSYS))]
     if architecture == "x86_64":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import array
-import json
 import os
 import socket
 import subprocess
@@ -17,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from deepmarks_grader.isolation import bubblewrap, leftovers, paths, users
+from deepmarks_grader.isolation.control import Control, ZygoteError
 from deepmarks_grader.isolation.judge import Findings, judge
 from deepmarks_grader.isolation.linux import LINUX
 from deepmarks_grader.isolation.plan import WorkerPlan
@@ -28,10 +27,6 @@ _START_SECONDS = 120.0
 """A cold `import torch` from a slow disk takes tens of seconds."""
 _END_SECONDS = 30.0
 _CHECK_MEMORY_MB = 256
-
-
-class ZygoteError(RuntimeError):
-    """The zygote could not be started or has died, or a worker could not be ended; nothing can be graded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class Zygote:
         if LINUX and os.geteuid() != 0:
             prefix, self._bubblewrap_problem = bubblewrap.run_prefix(self._root, cuda=cuda)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control = ours
+        self._control = Control(ours, self._root / "zygote.log")
         command = [sys.executable, "-I", "-m", "deepmarks_grader.isolation.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
             [*prefix, *command],
@@ -100,7 +95,7 @@ class Zygote:
         self._shield.zygote(self._process.pid)
         try:
             self.report = self._check(hidden)
-            self._send({"op": "warm", "modules": list(modules)})
+            self._control.send({"op": "warm", "modules": list(modules)})
         except BaseException:
             self.close()
             raise
@@ -110,23 +105,24 @@ class Zygote:
 
     def _check(self, hidden: Sequence[Path]) -> Report:
         """Agree with the zygote on the layers, attack them once, and say how strong they are."""
-        started = time.monotonic()
         uid, problem = _free_user(self._root)
         inside = self._bubblewrap_problem == ""
-        request = {"op": "start", "uid": uid, "user_problem": problem, "protected": [1] if inside else [os.getpid()]}
-        self._send({**request, "must_read": [*paths.must_read(), str(self._root / "zygote")]})
-        reply = self._reply(_START_SECONDS)
+        request = {"op": "start", "uid": uid, "user_problem": problem, "inside": inside}
+        request["protected"] = [1] if inside else [os.getpid()]
+        self._control.send({**request, "must_read": [*paths.must_read(), str(self._root / "zygote")]})
+        reply = self._control.reply(_START_SECONDS)
         if not LINUX:
             return unguarded(sys.platform)
         reasons = reply["reasons"]
         self._own_user = not reply["user"]
         self._landlock = not reasons["landlock"]
+        started = time.monotonic()
         bait = Bait(self._root, hidden, 0 if inside else os.getpid())
         try:
             scratch = self._scratch(uid if self._own_user else None)
             plan = self._plan(scratch, _CHECK_MEMORY_MB, 0.0, uid if self._own_user else None)
-            self._send({"op": "check", "plan": plan.to_json(), "targets": bait.targets.to_data()})
-            result = self._reply(_START_SECONDS)
+            self._control.send({"op": "check", "plan": plan.to_json(), "targets": bait.targets.to_data()})
+            result = self._control.reply(_START_SECONDS)
         finally:
             bait.close()
         leftovers.remove_tree(scratch)
@@ -148,14 +144,14 @@ class Zygote:
         self._finish_warming()
         wanted = [name for name in modules if name not in self._warm]
         if wanted:
-            self._send({"op": "warm", "modules": wanted})
+            self._control.send({"op": "warm", "modules": wanted})
             self._warming = wanted
             self._finish_warming()
 
     def _finish_warming(self) -> None:
         if self._warming is None:
             return
-        reply = self._reply(_START_SECONDS)
+        reply = self._control.reply(_START_SECONDS)
         self._warm.update(self._warming)
         self._warming = None
         if reply.get("threads") != 1:
@@ -173,24 +169,27 @@ class Zygote:
         read_end, write_end = os.pipe()
         plan = self._plan(scratch, memory_mb, cpu_seconds, uid)
         try:
-            self._send({"op": "spawn", "plan": plan.to_json()}, [theirs.fileno(), write_end])
-            reply = self._reply(_START_SECONDS)
+            self._control.send({"op": "spawn", "plan": plan.to_json()}, [theirs.fileno(), write_end])
+            reply = self._control.reply(_START_SECONDS)
         finally:
             theirs.close()
             os.close(write_end)
         if "pid" not in reply:
             raise ZygoteError(f"no worker could be started: {reply}")
         ours.setblocking(False)
-        # An urgent byte would make the channel readable without anything to read; so it is one more byte of the reply.
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         os.set_blocking(read_end, False)
         return Worker(reply["pid"], ours, read_end, scratch, uid, shared)
 
     def _scratch(self, uid: int | None) -> Path:
-        scratch = Path(tempfile.mkdtemp(prefix="worker-", dir=self._root))
+        self._reopen()
+        scratch = Path(tempfile.mkdtemp(prefix="worker-", dir=self._root / "work"))
         if uid is not None:
             os.chown(scratch, uid, uid)
         return scratch
+
+    def _reopen(self) -> None:
+        """Undo what a worker with the grader's own user can do to the folder of the scratch directories."""
+        (self._root / "work").chmod(0o711)
 
     def _plan(self, scratch: Path, memory_mb: int, cpu_seconds: float, uid: int | None) -> WorkerPlan:
         cores = os.cpu_count() or 1
@@ -202,6 +201,7 @@ class Zygote:
             uid,
             self._readable,
             self._landlock,
+            self._bubblewrap_problem == "",
         )
 
     def end(self, worker: Worker) -> WorkerExit:
@@ -211,10 +211,11 @@ class Zygote:
         """
         worker.channel.close()
         os.close(worker.output)
-        self._send({"op": "end", "pid": worker.pid})
-        reply = self._reply(_END_SECONDS)
+        self._control.send({"op": "end", "pid": worker.pid})
+        reply = self._control.reply(_END_SECONDS)
         if reply.get("left"):
             raise ZygoteError(f"{reply['left']} processes of the submission could not be ended")
+        self._reopen()
         leftovers.remove_tree(worker.scratch)
         if worker.uid is not None:
             leftovers.remove_of_user(worker.uid)
@@ -224,8 +225,8 @@ class Zygote:
 
     def exit_status(self, worker: Worker, seconds: float = 0.5) -> WorkerExit:
         """How a worker that hung up by itself ended; code None if it still runs after `seconds`."""
-        self._send({"op": "wait", "pid": worker.pid, "seconds": seconds})
-        return _exit(self._reply(seconds + _END_SECONDS))
+        self._control.send({"op": "wait", "pid": worker.pid, "seconds": seconds})
+        return _exit(self._control.reply(seconds + _END_SECONDS))
 
     def close(self) -> None:
         """End the zygote and its workers, and remove everything that they wrote."""
@@ -247,32 +248,6 @@ class Zygote:
     ) -> None:
         self.close()
 
-    # ---------------------------------------------------------------- messages
-
-    def _send(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-        try:
-            self._control.sendmsg([json.dumps(request).encode()], rights)
-        except OSError as error:
-            raise ZygoteError(f"the zygote is gone: {self._log_tail()}") from error
-
-    def _reply(self, seconds: float) -> dict[str, Any]:
-        self._control.settimeout(seconds)
-        try:
-            data = self._control.recv(1 << 16)
-        except OSError as error:
-            raise ZygoteError(f"the zygote does not answer: {self._log_tail()}") from error
-        if not data:
-            raise ZygoteError(f"the zygote has died: {self._log_tail()}")
-        reply: dict[str, Any] = json.loads(data)
-        return reply
-
-    def _log_tail(self) -> str:
-        try:
-            return (self._root / "zygote.log").read_text(errors="replace")[-2000:]
-        except OSError:
-            return ""
-
 
 def _exit(reply: dict[str, Any]) -> WorkerExit:
     return WorkerExit(reply.get("status"), reply.get("peak_kb", 0), reply.get("cpu", 0.0), reply.get("breach", ""))
@@ -283,6 +258,7 @@ def _new_root() -> Path:
     root = Path(tempfile.mkdtemp(prefix="deepmarks-"))
     root.chmod(0o711)
     (root / "zygote").mkdir(mode=0o755)
+    (root / "work").mkdir()
     return root
 
 
@@ -292,7 +268,7 @@ def _free_user(root: Path) -> tuple[int, str]:
         return 0, "only Linux workers change their user"
     try:
         uid = users.choose()
-        trial = root / "owned"
+        trial = root / "work" / "owned"
         trial.mkdir()
         os.chown(trial, uid, uid)
         trial.rmdir()

@@ -102,6 +102,9 @@ sched_setattr         314  274
 sched_setparam        142  118
 sched_setscheduler    144  119
 semget                 64  190
+sendmmsg              307  269
+sendmsg                46  211
+sendto                 44  206
 setdomainname         171  162
 sethostname           170  161
 setns                 308  268

@@ -76,7 +76,12 @@ def _start(request: dict[str, Any]) -> dict[str, Any]:
     if not LINUX:
         return {"user": "only Linux workers change their user", "reasons": {}}
     user = request["user_problem"] or try_switch(request["uid"], request["must_read"])
-    return {"user": user, "reasons": seal(shares_user=bool(user), protected=[*request["protected"], os.getpid()])}
+    reasons = seal(
+        shares_user=bool(user),
+        shares_files=bool(user) and not request["inside"],
+        protected=[*request["protected"], os.getpid()],
+    )
+    return {"user": user, "reasons": reasons}
 
 
 def _check(request: dict[str, Any]) -> dict[str, Any]:

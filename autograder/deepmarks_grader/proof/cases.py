@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from deepmarks.submission import Submission, read_submission
 from deepmarks_grader.authoring import Mutant, append_cell, load_accepted, load_master, load_mutants
+from deepmarks_grader.proof.weights import NONE, REFERENCE, checkpoint_of
 
 
 class CaseKind(StrEnum):
@@ -36,7 +37,12 @@ def read_cases(slug: str, repo: Path) -> list[Case]:
     solution = master.solution_source
 
     def case(kind: CaseKind, name: str, source: str, mutant: Mutant | None = None) -> Case:
-        return Case(kind, name, read_submission(source.encode(), f"{name}.py"), mutant)
+        submission = read_submission(source.encode(), f"{name}.py")
+        weights = NONE if kind is CaseKind.SKELETON else mutant.checkpoint if mutant else REFERENCE
+        attachment = checkpoint_of(slug, repo, weights, solution)
+        if attachment is not None:
+            submission = replace(submission, attachments=(attachment,))
+        return Case(kind, name, submission, mutant)
 
     cases = [
         case(CaseKind.REFERENCE, "reference", solution),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from deepmarks.checks.author import check_info, expect, question, student_raises
-from deepmarks.checks.leaderboard import Leaderboard, LeaderboardEntry
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
+from deepmarks.checks.leaderboard import Leaderboard, LeaderboardEntry
 from deepmarks.checks.numerics import numerical_vjp
 from deepmarks.checks.otter_case import otter_case
 from deepmarks.checks.outcomes import Cause, CheckRecord, Outcome, QuestionRecord
@@ -17,9 +17,9 @@ __all__ = [
     "Cause",
     "CheckError",
     "CheckRecord",
-    "Mismatch",
     "Leaderboard",
     "LeaderboardEntry",
+    "Mismatch",
     "ModuleRun",
     "NotAttempted",
     "Opaque",

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from deepmarks.submission import limits
 from deepmarks.submission.archive import ATTACHMENT_SUFFIXES, read_path, read_regular_file
 from deepmarks.submission.members import RefusedError
 from deepmarks.submission.records import Attachment, Kind, Submission, printable
@@ -34,7 +33,7 @@ def checkpoints_beside(folder: Path, slug: str) -> tuple[Attachment, ...]:
     for suffix in ATTACHMENT_SUFFIXES:
         path = folder / f"{slug}{suffix}"
         try:
-            if path.is_file() and path.stat().st_size <= limits.ATTACHMENT_BYTES:
+            if path.is_file():
                 data = read_regular_file(path)
                 return (Attachment(printable(path.name), len(data), data),)
         except (OSError, RefusedError):

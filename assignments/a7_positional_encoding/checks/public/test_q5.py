@@ -22,7 +22,7 @@ def turned(pairs, angles):
     return torch.tensor(rows, dtype=torch.float64)
 
 
-@question("q5", points=0.5)
+@question("q5", points=0.25)
 def test_rotation_of_one_pair(student):
     """The pair (1, 0) at the positions 0, 1, 2 and 40 becomes (cos t, sin t)."""
     x = torch.tensor([[1.0, 0.0]] * 4, dtype=torch.float64)
@@ -49,7 +49,7 @@ def test_rotation_of_one_pair(student):
     )
 
 
-@question("q5", points=0.5)
+@question("q5", points=1)
 def test_rotation_of_two_pairs(student):
     """Two pairs turn at the speeds 1 and 1/100: neighbouring features make a pair (positions 0, 5, 3)."""
     rows = [[1.0, 2.0, -0.5, 3.0], [0.25, -1.0, 2.0, 1.5], [-2.0, 0.75, 1.0, -1.25]]
@@ -87,7 +87,7 @@ def test_rotation_of_two_pairs(student):
     )
 
 
-@question("q5", points=0.5)
+@question("q5", points=0.25)
 def test_lengths_and_relative_scores(student, torch_rng):
     """Rotation keeps the lengths (2 sequences, 4 positions, 6 features), and scores depend on the distance only."""
     x = torch.randn(2, 4, 6, generator=torch_rng, dtype=torch.float64)

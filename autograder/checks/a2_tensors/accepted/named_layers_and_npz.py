@@ -1,4 +1,4 @@
-# Layers with names of their own, created in another order; weights as an npz archive without pickles; a callback-like loop.
+# Layers with names of their own, created in another order; weights as an npz archive without pickles.
 class MLP(nn.Module):
     def __init__(self, in_features=784, hidden=512, classes=10):
         super().__init__()

@@ -1,9 +1,8 @@
-# The layers are plain parameters; weights in the safetensors format; evaluate weighs the means by the size of the batch.
+# The layers are plain parameters; weights in the safetensors format; means weighted with the size of the batch.
 class MLP(nn.Module):
     def __init__(self, in_features=784, hidden=512, classes=10):
         super().__init__()
-        sizes = [in_features, hidden, hidden, classes]
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = [(in_features, hidden), (hidden, hidden), (hidden, classes)]
         self.weights = nn.ParameterList([nn.Parameter(torch.randn(b, a) / a**0.5) for a, b in pairs])
         self.biases = nn.ParameterList([nn.Parameter(0.1 * torch.randn(b)) for _, b in pairs])
 

@@ -127,7 +127,7 @@ def figures(weight, x, y, batch_size):
     batches = [slice(i, i + batch_size) for i in range(0, len(y), batch_size)]
     loss, accuracy = float(losses.mean()), float(hits.mean())
     turned = F.cross_entropy(-logits, y), (logits.argmin(1) == y).double().mean()
-    wrong = {"the result in training mode: is model.eval() missing?": (float(turned[0]), float(turned[1]))}
+    wrong = {"the result in training mode (is model.eval() missing?)": (float(turned[0]), float(turned[1]))}
     if len(batches) > 1:
         by_batch = float(sum(losses[part].mean() for part in batches))
         wrong["the mean over the batches: a smaller last batch then counts too much"] = (

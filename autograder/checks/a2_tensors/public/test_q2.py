@@ -36,7 +36,7 @@ def test_pick_from_a_small_table(student):
         "first_row": {"the first column": t[:, 0], "the last row": t[-1], "the second row": t[1]},
         "last_column": {"the last row": t[-1], "the first column": t[:, 0]},
         "every_other_row": {
-            "the rows 1, 3, ... instead of 0, 2, ...": t[1::2],
+            "the rows 1, 3, 5 instead of 0, 2, 4": t[1::2],
             "every other column": t[:, ::2],
             "the first half of the rows": t[: len(t) // 2],
             "the two first rows": t[:2],

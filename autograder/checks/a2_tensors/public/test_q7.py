@@ -131,7 +131,7 @@ def figures(weight, x, y, batch_size):
     loss, accuracy = float(losses.mean()), float(hits.mean())
     turned = F.cross_entropy(-logits, y), (logits.argmin(1) == y).double().mean()
     wrong = {
-        "the result in training mode: is model.eval() missing?": (float(turned[0]), float(turned[1])),
+        "the result in training mode (is model.eval() missing?)": (float(turned[0]), float(turned[1])),
         "the mean over the batches: a smaller last batch then counts too much": (
             float(torch.stack([losses[part].mean() for part in batches]).mean()),
             float(torch.stack([hits[part].mean() for part in batches]).mean()),

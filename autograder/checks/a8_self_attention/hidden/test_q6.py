@@ -1,7 +1,20 @@
 """Learning to reverse, as the grader checks it.
 
-Calibration (CPU, one thread, 800 steps, 400 fresh sequences a seed):
-@@CALIBRATION@@
+Calibration: accuracy on 400 fresh sequences a seed after 800 steps (CPU, one thread, 2.1 s a run):
+
+    reference                                60 seeds   min 1.0000   median 1.0000   max 1.0000
+    learning rate 1e-3                       10 seeds   min 1.0000   median 1.0000   max 1.0000
+    batches of 32, learning rate 1e-3        10 seeds   min 1.0000   median 1.0000   max 1.0000
+    positions start at 0.02, rate 3e-3       10 seeds   min 1.0000   median 1.0000   max 1.0000
+    positions start at 0.02, rate 1e-3       12 seeds   min 0.9997   median 1.0000   max 1.0000
+    causal mask                              12 seeds   min 0.5463   median 0.5506   max 0.5591
+    no positions                             12 seeds   min 0.3022   median 0.3212   max 0.3312
+    targets shifted by one step               4 seeds   min 0.0956   median 0.0997   max 0.1016
+    copies the input                          4 seeds   min 0.0919   median 0.0956   max 0.0988
+    reference after one step                 40 seeds   min 0.0903   median 0.1016   max 0.1156
+
+The bands lie at 0.70 (public) and 0.97: far above the best wrong variant, far below the slowest right one. The test's
+own standard deviation is at most 0.009.
 """
 
 from __future__ import annotations

@@ -12,5 +12,7 @@ for name in FILES:
 
 tally.attempt("list")(lambda: os.listdir("@BUNDLE@/checks/hidden"))
 tally.attempt("cwd")(lambda: canaries(read("@STAGE@/cwd/solution.py")))
-tally.attempt("o_path")(lambda: os.read(os.open("/proc/self/fd/%d" % os.open("@BUNDLE@/answers.txt", os.O_PATH), 0), 99))
+tally.attempt("o_path")(
+    lambda: os.read(os.open("/proc/self/fd/%d" % os.open("@BUNDLE@/answers.txt", os.O_PATH), 0), 99)
+)
 tally.report()

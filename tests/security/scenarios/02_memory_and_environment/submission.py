@@ -14,6 +14,8 @@ for pid in ancestors():
 
 tally.attempt("mem")(lambda: [open(f"/proc/{pid}/mem", "rb") for pid in ancestors()])
 tally.attempt("mem-write")(lambda: [open(f"/proc/{pid}/mem", "r+b") for pid in ancestors()])
+
+
 def _environ(pid):
     try:
         return canaries(read(f"/proc/{pid}/environ"))

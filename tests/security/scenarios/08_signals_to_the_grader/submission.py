@@ -3,7 +3,9 @@
 # include: processes
 import signal
 
-TGKILL, QUEUE, PIDFD_OPEN, PIDFD_SIGNAL = (234, 129, 434, 424) if os.uname().machine == "x86_64" else (131, 138, 434, 424)
+TGKILL, QUEUE, PIDFD_OPEN, PIDFD_SIGNAL = (
+    (234, 129, 434, 424) if os.uname().machine == "x86_64" else (131, 138, 434, 424)
+)
 
 for pid in ancestors():
     for number in (0, signal.SIGUSR1, signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL):

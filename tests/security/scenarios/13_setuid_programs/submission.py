@@ -13,5 +13,8 @@ tally.attempt("su")(lambda: becomes_root("su", "-c", "id"))
 tally.attempt("sudo")(lambda: becomes_root("sudo", "-n", "id"))
 tally.attempt("pkexec")(lambda: becomes_root("pkexec", "id"))
 tally.attempt("newuidmap")(lambda: subprocess.run(["unshare", "-Ur", "id"], capture_output=True).returncode == 0)
-tally.attempt("copy")(lambda: os.chown(os.open("@MARKER@", os.O_CREAT | os.O_RDWR), 0, 0) or True)
+# The call may say that it went well; what counts is whose the file is.
+tally.attempt("chown")(
+    lambda: os.chown(os.open("@MARKER@", os.O_CREAT | os.O_RDWR), 0, 0) or os.stat("@MARKER@").st_uid == 0
+)
 tally.report()

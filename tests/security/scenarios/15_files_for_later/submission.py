@@ -7,7 +7,11 @@ import sys
 HOMES = [os.path.expanduser("~"), "/root", "/home", "@STAGE@/home"]
 PLACES = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/var/cache", "/usr/local/lib", "/mnt", "/srv", "/"]
 PLACES += [*HOMES, *(p for p in sys.path if os.path.isdir(p)), os.path.dirname(sys.executable), "@STAGE@/tmp"]
-PLACES += [os.path.join(home, ".cache") for home in HOMES] + [os.environ.get("TMPDIR", "/tmp"), os.getcwd(), "/dev/mqueue"]
+PLACES += [os.path.join(home, ".cache") for home in HOMES] + [
+    os.environ.get("TMPDIR", "/tmp"),
+    os.getcwd(),
+    "/dev/mqueue",
+]
 OWN = ("/dev/shm", os.getcwd(), os.environ.get("TMPDIR"), os.path.expanduser("~"))
 
 

@@ -16,5 +16,14 @@ tally.attempt("shm")(lambda: kept(SHMGET, KEY, 4096, CREATE))
 tally.attempt("sem")(lambda: kept(SEMGET, KEY, 1, CREATE))
 tally.attempt("msg")(lambda: kept(MSGGET, KEY, CREATE))
 tally.attempt("mq")(lambda: kept(MQ_OPEN, ctypes.create_string_buffer(b"@MARKER@"), 0o102, 0o666, 0))
-tally.attempt("key")(lambda: kept(ADD_KEY, ctypes.create_string_buffer(b"user"), ctypes.create_string_buffer(b"@MARKER@"), ctypes.create_string_buffer(b"x"), 1, -4))
+tally.attempt("key")(
+    lambda: kept(
+        ADD_KEY,
+        ctypes.create_string_buffer(b"user"),
+        ctypes.create_string_buffer(b"@MARKER@"),
+        ctypes.create_string_buffer(b"x"),
+        1,
+        -4,
+    )
+)
 tally.report()

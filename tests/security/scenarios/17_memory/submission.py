@@ -48,7 +48,9 @@ def fill():
                     file.write(b"x" * STEP)
                     os.unlink("/dev/shm/@MARKER@") if os.path.exists("/dev/shm/@MARKER@") else None
         case "map-private-file":
-            area = mmap.mmap(os.open("/proc/self/exe", os.O_RDONLY), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
+            area = mmap.mmap(
+                os.open("/proc/self/exe", os.O_RDONLY), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE
+            )
             return [bytearray(STEP) for _ in range(TOTAL // STEP)], area
         case "stack":
             threading.stack_size(512 << 20)

@@ -1,7 +1,9 @@
 # include: honest
 import sys
 
-EVIL = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egnp.exe\u2066```\n# Passed\n<script>alert(1)</script>\r100 / 100\x00\x08\x7f"
+EVIL = (
+    "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egnp.exe\u2066```\n# Passed\n<script>alert(1)</script>\r100 / 100\x00\x08\x7f"
+)
 
 
 def double(x):

@@ -1,0 +1,196 @@
+"""A network that reads, as the grader checks it.
+
+Calibration:
+@@CALIBRATION@@
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from deepmarks.checks import assert_matches, expect, question
+
+SECTION = "section 7"
+CHARSET = "27045"
+SECONDS = 5.0
+READS = 0.7
+READS_WELL = 0.4
+LIBRARY = {
+    "collapse": "probes.library_collapse",
+    "extend": "probes.library_extend",
+    "min_time_steps": "probes.library_min_time_steps",
+    "ctc_alpha": "probes.library_alpha",
+    "ctc_loss": "probes.library_ctc_loss",
+    "ctc_loss_batch": "probes.library_ctc_loss_batch",
+}
+"""In every training run: neither a slow loss nor a wrong one of question 4 counts here."""
+_rendering = threading.Lock()
+
+
+class SeededSecrets:
+    """What `captcha` draws with, seeded."""
+
+    def __init__(self, seed):
+        generator = random.Random(seed)
+        self.randbelow, self.randbits, self.choice = generator.randrange, generator.getrandbits, generator.choice
+
+
+def captchas(count, seed):
+    """Images (count, 1, 32, 40) with ink 1 on paper 0, and their texts of two or three digits."""
+    from captcha import image as captcha_image
+
+    generator = random.Random(seed)
+    texts = ["".join(generator.choices(CHARSET, k=generator.randint(2, 3))) for _ in range(count)]
+    maker = captcha_image.ImageCaptcha(40, 32, font_sizes=(22, 24))
+    maker.character_rotate = (-15, 15)
+    with _rendering:
+        original, captcha_image.secrets = captcha_image.secrets, SeededSecrets(seed + 1)
+        try:
+            drawn = [maker.create_captcha_image(text, (255, 255, 255), (0, 0, 0)).convert("L") for text in texts]
+        finally:
+            captcha_image.secrets = original
+    images = np.stack([np.asarray(image, dtype=np.float32) / 255 for image in drawn])
+    return torch.from_numpy(images)[:, None], texts
+
+
+def trained(student, rng):
+    """A network after SECONDS of training on fresh images; None if train_crnn returned something else."""
+    seed = int(rng.integers(10**6))
+    images, texts = captchas(600, seed)
+    model, _ = student.probe("train", images, texts, CHARSET, seed, SECONDS, True, stand_in=LIBRARY)
+    return model
+
+
+def error_rate(reference, outputs, texts, blank=0):
+    """The character error rate of greedy decoding; classes other than the blank are CHARSET in order."""
+    names = [""] * 6
+    for j, character in enumerate(CHARSET):
+        names[j + (j >= blank)] = character
+    read = ["".join(names[k] for k in reference.greedy_decode(outputs[:, n], blank)) for n in range(len(texts))]
+    return reference.cer(texts, read), read
+
+
+def judge(student, reference, model, rng):
+    """The error rate on 150 fresh images, and what the network reads wrongly, if that can be told."""
+    expect(model is not None, "train_crnn does not return an nn.Module.", kind="not-a-module", pointer=SECTION)
+    images, texts = captchas(150, int(rng.integers(10**6, 10**7)))
+    outputs = student.probe("read", model, images)
+    expect(
+        isinstance(outputs, torch.Tensor) and outputs.shape == (10, 150, 6),
+        "The output of the trained network has another shape than (W // 4, N, 1 + len(charset)).",
+        kind="shape",
+        pointer=SECTION,
+    )
+    expect(
+        bool(outputs.isfinite().all()),
+        "The output of the trained network holds NaN or infinity.",
+        kind="nan",
+        pointer=SECTION,
+    )
+    rate, read = error_rate(reference, outputs, texts)
+    return rate, read, outputs, texts
+
+
+def explain(reference, rate, read, outputs, texts):
+    """Fail with what the network does instead of reading, if that can be told."""
+    expect(
+        error_rate(reference, outputs, texts, blank=5)[0] > READS_WELL,
+        "The network uses the last class as the blank: the blank is class 0, and charset[j] is class 1 + j.",
+        kind="blank-last",
+        pointer=SECTION,
+    )
+    expect(
+        reference.cer(texts, [text[::-1] for text in read]) > READS_WELL,
+        "The network reads from right to left: are the targets in reverse order?",
+        kind="reversed",
+        pointer=SECTION,
+    )
+    turned = str.maketrans("".join(sorted(CHARSET)), CHARSET)
+    expect(
+        min(
+            reference.cer(texts, [text.translate(turned) for text in read]),
+            reference.cer(texts, [text.translate({v: k for k, v in turned.items()}) for text in read]),
+        )
+        > READS_WELL,
+        "The network reads, but mixes up the characters: class 1 + j is charset[j], in the order of the charset.",
+        kind="charset-order",
+        pointer=SECTION,
+    )
+    expect(
+        any(read),
+        "The network says nothing but blanks: it has not trained long or fast enough to leave that stage.",
+        detail=f"error rate {rate:.3f}",
+        kind="blanks-only",
+        pointer=SECTION,
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 42), (48, 36), (24, 51)])
+@question("q7", points=0.5)
+def test_outputs_for_other_sizes(student, torch_rng, height, width):
+    """Other heights, widths and hidden sizes; each image of a batch is read as if it were alone."""
+    images = torch.rand(4, 1, height, width, generator=torch_rng, dtype=torch.float64)
+    kwargs = {"height": height, "hidden": 16}
+    run = student.module("CRNN", 7, init_kwargs=kwargs, inputs=(images,), dtype="float64", return_state=False)
+    expect(
+        tuple(getattr(run.output, "shape", ())) == (width // 4, 4, 7),
+        "The output of CRNN has another shape than (W // 4, N, num_classes) for another height, width or hidden size.",
+        kind="shape",
+        pointer=SECTION,
+    )
+    sums = run.output.exp().sum(2)
+    expect(
+        torch.allclose(sums, torch.ones_like(sums)),
+        "The output of CRNN holds no log-probabilities: exp of the classes must add up to one at each step.",
+        kind="log-probabilities",
+        pointer=SECTION,
+    )
+    together, alone = student.probe("outputs_one_by_one", 7, images)
+    assert_matches(
+        together,
+        torch.cat(list(alone), 1),
+        what="the output for a batch, against that for each image alone (does a reshape mix the images?)",
+        axes=("step", "batch", "class"),
+        pointer=SECTION,
+    )
+
+
+@question("q7", points=0.75, device="cpu")
+def test_network_reads_captchas(student, reference, rng):
+    """After five seconds of training the character error rate on fresh captchas is below 0.7."""
+    model = trained(student, rng)
+    rate, read, outputs, texts = judge(student, reference, model, rng)
+    if rate >= READS:
+        explain(reference, rate, read, outputs, texts)
+    expect(
+        rate < READS,
+        "The network has not learned to read: its character error rate after five seconds is 0.7 or more.",
+        detail=f"error rate {rate:.3f}",
+        kind="error-rate",
+        pointer=SECTION,
+    )
+
+
+@question("q7", points=0.75, device="cpu")
+def test_network_reads_captchas_well(student, reference, rng):
+    """After five seconds of training the character error rate on other fresh captchas is below 0.4."""
+    # The network of the check before, if there is one: each training costs five seconds.
+    model = student.probe("last_trained")
+    rate, read, outputs, texts = judge(student, reference, model, rng) if model is not None else (1.0, [], None, [])
+    if rate >= READS_WELL:  # training runs differ: a second chance
+        model = trained(student, rng)
+        rate, read, outputs, texts = judge(student, reference, model, rng)
+    if rate >= READS_WELL:
+        explain(reference, rate, read, outputs, texts)
+    expect(
+        rate < READS_WELL,
+        "The network reads, but with too many errors: its character error rate after five seconds is 0.4 or more.",
+        detail=f"error rate {rate:.3f}",
+        kind="error-rate",
+        pointer=SECTION,
+    )
