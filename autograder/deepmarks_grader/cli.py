@@ -84,7 +84,8 @@ def grade(
     from deepmarks_grader.grading.many import grade_paths
 
     repo = find_repo()
-    bundle = bundle_from_repo(*_known([slug], list_slugs(repo)), repo)
+    _known([slug], list_slugs(repo))
+    bundle = bundle_from_repo(slug, repo)
     grades = []
     for result in grade_paths(bundle, submissions, out, device, allow_weak_isolation=allow_weak_isolation):
         grades.append(result)

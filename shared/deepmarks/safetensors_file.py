@@ -58,6 +58,8 @@ def read_header(data: bytes) -> dict[str, Entry]:
         raise FormatError("it is cut short")
     try:
         tree = json.loads(data[8 : 8 + size].decode("utf-8"), object_pairs_hook=_without_doubles)
+    except FormatError:
+        raise
     except (ValueError, RecursionError) as error:
         raise FormatError("its header is not valid") from error
     if not isinstance(tree, dict):

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from tests.benchmarks.plain_otter import plain_otter_zip
 
 from deepmarks_grader.authoring import build, find_repo
 from deepmarks_grader.demo import unpack_bundle
 from deepmarks_grader.grading import Grade
 from deepmarks_grader.grading.many import grade_paths
 from deepmarks_grader.proof.cases import CaseKind, read_cases
-from tests.benchmarks.plain_otter import plain_otter_zip
 
 SUBMISSIONS = 10
 

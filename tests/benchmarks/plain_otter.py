@@ -49,7 +49,7 @@ def plain_otter_zip(autograder_zip: Path, target: Path) -> Path:
         for name in source.namelist():
             text = source.read(name)
             if name.startswith("tests/"):
-                plain.writestr(name, text.replace(b"from deepmarks.checks import otter_case", b"from plain_case import otter_case"))
+                plain.writestr(name, text.replace(b"from deepmarks.checks import", b"from plain_case import"))
             elif name.startswith("bundle/"):
                 plain.writestr(f"files/plain_case/{name}", text)
         plain.writestr("files/plain_case/__init__.py", _BRIDGE)

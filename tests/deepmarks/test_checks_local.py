@@ -128,7 +128,7 @@ def test_modules_are_built_loaded_run_and_differentiated(student):
         student.module("Net", 3, state={"other": torch.ones(1)}, inputs=(x,))
     with pytest.raises(Mismatch, match="another shape"):
         student.module("Net", 4, state=state, inputs=(x,))
-    with pytest.raises(Mismatch, match="is not an nn.Module"):
+    with pytest.raises(Mismatch, match=r"is not an nn\.Module"):
         student.module("double", x)
 
 

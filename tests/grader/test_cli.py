@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import REPOSITORY
 
 from deepmarks_grader.authoring import load_master
-from tests.conftest import REPOSITORY
 
 COMMAND = [str(Path(sys.executable).parent / "deepmarks-grader")]
 SLUG = "a1_backprop"

@@ -20,9 +20,9 @@ from deepmarks_grader.authoring import build, load_master
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.demo import broken, half_right, unpack_bundle, write_samples
 from deepmarks_grader.errors import UserError
+from deepmarks_grader.gradescope_run import run_like_gradescope
 from deepmarks_grader.grading import Grader
 from deepmarks_grader.grading.results import validate
-from deepmarks_grader.gradescope_run import run_like_gradescope
 
 SLUG = "a1_backprop"
 

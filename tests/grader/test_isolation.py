@@ -431,3 +431,43 @@ def _as_user(words: list[str], *, wrapped: bool) -> dict:
         pytest.skip("this Python cannot be used by another user")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+# ---------------------------------------------------------------- command lines
+
+
+def test_doctor(monkeypatch):
+    from typer.testing import CliRunner
+
+    from deepmarks_grader.cli import app
+
+    told = CliRunner().invoke(app, ["doctor", "--json"])
+    report = json.loads(told.stdout)
+    assert told.exit_code == (report["strength"] != "FULL")
+    assert {"hidden files", "system-call filter"} <= {layer["name"] for layer in report["layers"]}
+    monkeypatch.setattr(supervisor, "judge", lambda findings: unguarded("darwin"))
+    told = CliRunner().invoke(app, ["doctor"])
+    assert told.exit_code == 1
+    assert "Use Docker" in told.stdout
+
+
+def test_gradescope_withholds_the_score_below_full(mini_folder, mini_solution, tmp_path, monkeypatch):
+    from deepmarks_grader import gradescope
+
+    monkeypatch.setattr(supervisor, "judge", lambda findings: unguarded("darwin"))
+    monkeypatch.delenv("DEEPMARKS_ALLOW_WEAK_ISOLATION", raising=False)
+    shutil.copytree(mini_folder, tmp_path / "source" / "bundle")
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "submission" / "solution.py").write_text(mini_solution)
+    assert gradescope.main(["--root", str(tmp_path), "--device", "cpu"]) == 1
+    results = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert results["score"] == 0
+    assert results["extra_data"]["withheld"]
+    staff = [test for test in results["tests"] if test["visibility"] == "hidden"]
+    assert "cannot guard the hidden checks" in staff[0]["output"]
+    assert (tmp_path / "source" / "bundle").stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("DEEPMARKS_ALLOW_WEAK_ISOLATION", "1")
+    assert gradescope.main(["--root", str(tmp_path), "--device", "cpu"]) == 0
+    results = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert results["score"] > 0
+    assert "isolation: NONE" in next(t["output"] for t in results["tests"] if t["visibility"] == "hidden")

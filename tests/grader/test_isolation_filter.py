@@ -133,6 +133,13 @@ def test_a_worker_with_the_graders_user(architecture):
     assert verdict(program, architecture, known["fchown"], 0) == refuse(0)
 
 
+def test_a_grader_that_is_process_1_of_its_container(architecture):
+    program = build_filter(architecture, [1])
+    number = existing(architecture)["kill"]
+    assert verdict(program, architecture, number, 1, 9) == refuse(errno.EPERM)
+    assert verdict(program, architecture, number, -1, 9) == ALLOW  # how the zygote ends all processes of a user
+
+
 def test_other_architectures_are_killed(architecture, program):
     for audit in (0x40000003, 0xC000003E, 0xC00000B7, 0x40000028, 0):
         if audit != AUDIT_NUMBERS[architecture]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from tests.conftest import FIXTURES
 
 from deepmarks_grader.proof import prove
 from deepmarks_grader.proof.cases import CaseKind
-from tests.conftest import FIXTURES
 
 MUTANT = """
 [[mutant]]

@@ -59,9 +59,9 @@ FUNCTIONS = {
 """A float, a NumPy scalar and a 0-d array come back; `_weights` makes every entry count differently."""
 
 
-def gradient_of(student, function, x, eps=None):
-    """The student's numerical gradient, and x as it is afterwards."""
-    given = x.copy()
+def gradient_of(student, function, x, eps=None, order="C"):
+    """The student's numerical gradient, and x as it is afterwards; with the order F, x is stored column by column."""
+    given = x.copy(order)
     options = {} if eps is None else {"eps": eps}
     return student.numerical_gradient(FUNCTIONS[function], given, **options), given
 

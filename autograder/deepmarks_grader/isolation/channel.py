@@ -6,7 +6,6 @@ import os
 import secrets
 import selectors
 import struct
-import time
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
@@ -18,9 +17,12 @@ from deepmarks.checks.outcomes import Cause
 from deepmarks.manifest import Limits
 from deepmarks.submission import Submission, Unit
 from deepmarks_grader.isolation.exits import explain_exit
+from deepmarks_grader.isolation.stopwatch import Stopwatch
 from deepmarks_grader.isolation.supervisor import Worker, WorkerExit, Zygote
 
 _LENGTH = struct.Struct("<I")
+_TICK = 0.01
+"""Seconds between two looks at the time when it is nearly over."""
 _DISTURBED = "Your code disturbed the grading channel, so its answer was thrown away."
 _START_SECONDS = 60.0
 """For a fresh worker to read the probes: no student code runs yet."""
@@ -170,7 +172,7 @@ class WorkerChannel:
     # --------------------------------------------------------------- exchanges
 
     def _exchange(self, request: Request, seconds: float) -> Reply:
-        started = time.monotonic()
+        before = self._used
         try:
             return self._exchange_raw(request.to_data(), seconds)
         except Broken as broken:
@@ -178,19 +180,19 @@ class WorkerChannel:
                 self._timeouts[request.name] += 1
             raise
         finally:
-            self._question_used += time.monotonic() - started
+            self._question_used += self._used - before
 
     def _exchange_raw(self, data: dict[str, Any], seconds: float) -> Reply:
         """Send one request and read one reply before the deadline; on any trouble the worker is ended."""
         assert self._worker is not None
-        started = time.monotonic()
+        stopwatch = Stopwatch(self._worker.visible_pid)
         identity = secrets.randbits(62)
         try:
             frame = wire.encode({"id": identity, **data})
         except wire.NotDataError as error:
             raise CheckError(str(error)) from error
         try:
-            answer = self._transfer(self._worker, _LENGTH.pack(len(frame)) + frame, started + seconds)
+            answer = self._transfer(self._worker, _LENGTH.pack(len(frame)) + frame, seconds, stopwatch)
             decoded = wire.decode(answer, wire.WireLimits(frame=self._limits.reply_mb << 20))
             if type(decoded) is not dict or decoded.get("id") != identity:
                 raise Disturbed
@@ -204,7 +206,7 @@ class WorkerChannel:
         except ConnectionError:
             raise self._died() from None
         finally:
-            self._used += time.monotonic() - started
+            self._used += stopwatch.seconds()
 
     def _died(self) -> Broken:
         """The outcome of a worker that hung up."""
@@ -214,8 +216,11 @@ class WorkerChannel:
         self.close()
         return explain_exit(status.code, status.breach)
 
-    def _transfer(self, worker: Worker, outgoing: bytes, deadline: float) -> bytes:
-        """Send `outgoing` and receive one whole frame, reading the worker's output all the while."""
+    def _transfer(self, worker: Worker, outgoing: bytes, seconds: float, stopwatch: Stopwatch) -> bytes:
+        """Send `outgoing` and receive one whole frame, reading the worker's output all the while.
+
+        TimeoutError once the stopwatch passes `seconds`.
+        """
         unsent = memoryview(outgoing)
         incoming = bytearray()
         wanted: int | None = None
@@ -223,10 +228,10 @@ class WorkerChannel:
             selector.register(worker.output, selectors.EVENT_READ)
             selector.register(worker.channel, selectors.EVENT_READ | selectors.EVENT_WRITE)
             while True:
-                remaining = deadline - time.monotonic()
+                remaining = seconds - stopwatch.seconds()
                 if remaining <= 0:
                     raise TimeoutError
-                for key, events in selector.select(remaining):
+                for key, events in selector.select(max(remaining, _TICK)):
                     if key.fileobj == worker.output:
                         if not self._read_output(worker):
                             selector.unregister(worker.output)

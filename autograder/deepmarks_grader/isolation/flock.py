@@ -102,10 +102,15 @@ class Flock:
                 return len(orphans)
             if member.plan.uid is not None:
                 processes.kill_user(member.plan.uid)
-            else:
-                processes.kill_family(lambda: self._orphans(member))
-            processes.wait_until(lambda: self._is_over(member) and not self._orphans(member), 0.1)
+                if processes.wait_until(lambda: not self._left(member), 0.5):
+                    continue
+            processes.kill_family(lambda: self._orphans(member))
+            processes.wait_until(lambda: not self._left(member), 0.1)
         return 0
+
+    def _left(self, member: _Member) -> bool:
+        self._collect()
+        return member.end is None or bool(self._orphans(member))
 
     def _is_over(self, member: _Member) -> bool:
         self._collect()

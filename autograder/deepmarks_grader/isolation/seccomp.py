@@ -90,7 +90,8 @@ def build_filter(
     rule(["clone"], _unless_bits(0, _NAMESPACE_FLAGS, refuse(errno.EPERM)))
     rule(["ioctl"], _switch(1, dict.fromkeys((_TIOCSTI, _TIOCLINUX), refuse(errno.EPERM)), ALLOW))
     rule(["personality"], _switch(0, {0: ALLOW, _PERSONALITY_QUERY: ALLOW}, refuse(errno.EPERM)))
-    groups = [-number & _EVERYBODY for number in protected]
+    # In a container the grader may be process 1: then -1 is no group but everybody, which a user of its own bounds.
+    groups = [-number & _EVERYBODY for number in protected if number != 1]
     named = dict.fromkeys([*protected, *groups, *([_EVERYBODY] if shares_user else [])], refuse(errno.EPERM))
     for name, argument in _PROCESS_ARGUMENT.items():
         rule([name], _switch(argument, named, ALLOW))

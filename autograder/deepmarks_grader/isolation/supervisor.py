@@ -54,6 +54,8 @@ class Worker:
     """Its own user; None if it shares the grader's."""
     shared_before: frozenset[str]
     """What lay in /dev/shm before."""
+    visible_pid: int | None = None
+    """Its process number in the grader's own /proc; None if it has another one there, inside bubblewrap."""
 
 
 class Zygote:
@@ -178,7 +180,8 @@ class Zygote:
             raise ZygoteError(f"no worker could be started: {reply}")
         ours.setblocking(False)
         os.set_blocking(read_end, False)
-        return Worker(reply["pid"], ours, read_end, scratch, uid, shared)
+        visible = None if self._bubblewrap_problem == "" else reply["pid"]
+        return Worker(reply["pid"], ours, read_end, scratch, uid, shared, visible)
 
     def _scratch(self, uid: int | None) -> Path:
         self._reopen()

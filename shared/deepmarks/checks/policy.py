@@ -33,6 +33,9 @@ _F = "torch.nn.functional"
 GROUPS: Mapping[str, Forbidden] = {
     "torch": Forbidden("torch", ("torch", "torchvision"), operators=(ANY_OPERATOR,)),
     "sklearn": Forbidden("scikit-learn", ("sklearn",)),
+    "sklearn_estimators": Forbidden("scikit-learn's estimators", (
+        "sklearn.cluster", "sklearn.decomposition", "sklearn.linear_model", "sklearn.neural_network", "sklearn.mixture",
+    )),
     "autograd": Forbidden(
         "automatic differentiation",
         ("autograd", "jax", "tensorflow", "torch.autograd", "torch.func"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -57,5 +59,5 @@ def _read_subset(path: Path, train: bool) -> ImageSet:
             pixels = np.ascontiguousarray(data[f"x_{part}"].transpose(0, 3, 1, 2))
             names = tuple(map(str, data["class_names"]))
             return ImageSet(pixels, data[f"y_{part}"].astype(np.int64), names, SUBSET_SOURCE)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is damaged ({error}).") from error

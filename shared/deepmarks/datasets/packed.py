@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,5 +36,5 @@ def load_packed(folder: Path) -> ImageSet | None:
         with np.load(path, allow_pickle=False) as data:
             names = tuple(map(str, data["class_names"]))
             return ImageSet(data["images"], data["labels"], names, str(data["source"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is damaged ({error}); pack the data again.") from error

@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from deepmarks.datasets.errors import DataError, DiskFullError
 
@@ -54,7 +54,7 @@ def unpack(archive: Path, top: str, folder: Path) -> Path:
                     packed.extractall(unfinished)
             else:
                 with tarfile.open(archive) as packed_tar:
-                    packed_tar.extractall(unfinished, filter="data")
+                    _extract_files(packed_tar, unfinished)
         except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError) as error:
             raise DataError(f"{archive} is damaged ({error}). Delete it and load the data again.") from error
         inner = unfinished / top
@@ -65,3 +65,16 @@ def unpack(archive: Path, top: str, folder: Path) -> Path:
         inner.rmdir()
 
     return made_once(folder, make)
+
+
+def _extract_files(archive: tarfile.TarFile, folder: Path) -> None:
+    """Write the archive's plain files; the filters of tarfile came with patches of Python 3.11 that some lack."""
+    for member in archive:
+        name = PurePosixPath(member.name)
+        stream = archive.extractfile(member) if member.isreg() else None
+        if stream is None or name.is_absolute() or ".." in name.parts:
+            continue
+        target = folder.joinpath(*name.parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with stream, target.open("wb") as file:
+            shutil.copyfileobj(stream, file)

@@ -34,6 +34,7 @@ def test_loss_and_gradient_of_random_neurons(student, reference, rng):
             "half the squared error: this loss has no factor 1/2": right_loss / 2,
             "the error without the square": np.abs(target - w * x),
             "the squared error of w itself: the neuron computes w * x": (target - w) ** 2,
+            "the loss after the step: the loss of the old weight is asked for": (target - right_w * x) ** 2,
         },
         pointer=SECTION,
     )

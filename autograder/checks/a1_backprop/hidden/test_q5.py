@@ -84,3 +84,19 @@ def test_gradient_of_functions_in_which_every_entry_differs(student, rng):
                 kind="input-changed",
                 pointer=SECTION,
             )
+    x = rng.uniform(-1.5, 1.5, (4, 3))
+    gradient, _ = student.probe("gradient_of", "sines", x, order="F")
+    expect(
+        np.any(gradient),
+        "The numerical gradient is zero where x is stored column by column, as a transposed array is: there "
+        "x.reshape(-1) and x.ravel() are copies, and moving their entries leaves x as it was. x.flat always works.",
+        pointer=SECTION,
+    )
+    assert_matches(
+        gradient,
+        (1.0 + np.arange(12).reshape(4, 3)) * np.cos(x),
+        what="the numerical gradient for an x that is stored column by column",
+        rtol=1e-6,
+        atol=1e-7,
+        pointer=SECTION,
+    )

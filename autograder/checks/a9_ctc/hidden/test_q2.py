@@ -52,7 +52,7 @@ def test_extended_random_labels(student, reference, rng):
         assert_matches(
             student.extend(labels, blank=blank),
             expected,
-            what="the extended labels",
+            what="the list of extended labels",
             candidates={
                 "one with the blank 0, whatever blank says": zero if blank else None,
                 "one with equal neighbours merged: they must stay apart": merged if merged != expected else None,

@@ -92,6 +92,8 @@ def wrong_tables(log_probs, labels, blank, right):
             log_probs, labels, blank, prune=True
         ),
         "alpha without the logarithm": right.exp(),
+        "alpha without the emission at its own step": right
+        - log_probs[:, [k for label in labels for k in (blank, label)] + [blank]],
         "alpha, divided by its sum at each step": right - right.logsumexp(1, keepdim=True),
     }
     if blank and 0 not in labels:
@@ -127,7 +129,7 @@ def test_alpha_of_random_log_probs(student, reference, torch_rng, labels, blank,
 
     def check(stand_in):
         got = student.call("ctc_alpha", log_probs, labels, blank=blank, stand_in=stand_in)
-        compare(got, expected, log_probs, labels, blank, "alpha")
+        compare(got, expected, log_probs, labels, blank, "the table alpha")
 
     fairly(check)
 
@@ -145,7 +147,7 @@ def test_alpha_of_extreme_sizes(student, reference, torch_rng, steps, labels):
 
     def check(stand_in):
         got = student.call("ctc_alpha", log_probs, labels, stand_in=stand_in)
-        compare(got, expected, log_probs, labels, 0, "alpha of an extreme size")
+        compare(got, expected, log_probs, labels, 0, "the table alpha of an extreme size")
 
     fairly(check)
 
@@ -166,7 +168,7 @@ def test_alpha_of_many_steps(student, reference, torch_rng):
         lost = isinstance(got, torch.Tensor) and got.shape == expected.shape and got[-1].isinf().all()
         expect(
             not lost,
-            "alpha underflows: after 500 steps all of it is the logarithm of zero. Work with logarithms throughout.",
+            "The table alpha underflows: after 500 steps all of it is the logarithm of zero. Work with logarithms throughout.",
             kind="alpha-underflow",
             pointer=SECTION,
         )
@@ -176,8 +178,8 @@ def test_alpha_of_many_steps(student, reference, torch_rng):
             kind="alpha-nan",
             pointer=SECTION,
         )
-        assert_matches(got, expected, what="alpha of 500 steps", axes=AXES, rtol=LONG, pointer=SECTION)
+        assert_matches(got, expected, what="the table alpha of 500 steps", axes=AXES, rtol=LONG, pointer=SECTION)
         got = student.call("ctc_alpha", hard, [1, 2, 2], stand_in=stand_in)
-        compare(got, expected_hard, hard, [1, 2, 2], 0, "alpha with probabilities of zero")
+        compare(got, expected_hard, hard, [1, 2, 2], 0, "the table alpha with probabilities of zero")
 
     fairly(check)

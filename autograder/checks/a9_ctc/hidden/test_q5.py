@@ -205,8 +205,12 @@ def test_gradient_of_finite_differences(student, reference, torch_rng):
         check_finite(got)
         assert_matches(
             *(got, numerical),
-            what="the gradient", axes=AXES, candidates=candidates, pointer=SECTION,
-            rtol=1e-6, atol=1e-8,
+            what="the gradient",
+            axes=AXES,
+            candidates=candidates,
+            pointer=SECTION,
+            rtol=1e-6,
+            atol=1e-8,
         )
         sums = got.sum(1)
         what = "the sum of the gradient over the classes"

@@ -18,6 +18,9 @@ from deepmarks.checks import assert_matches, expect, question
 SECTION = "section 7"
 CHARSET = "27045"
 SECONDS = 5.0
+BUSY = 0.5
+"""The share of the processor below which a training is repeated with more time on the clock."""
+LONGEST = 11.0
 READS = 0.7
 READS_WELL = 0.4
 LIBRARY = {
@@ -61,8 +64,11 @@ def captchas(count, seed):
 def trained(student, rng):
     """A network after SECONDS of training on fresh images; None if train_crnn returned something else."""
     seed = int(rng.integers(10**6))
-    images, texts = captchas(600, seed)
-    model, _ = student.probe("train", images, texts, CHARSET, seed, SECONDS, True, stand_in=LIBRARY)
+    images, texts = captchas(400, seed)
+    model, spent = student.probe("train", images, texts, CHARSET, seed, SECONDS, True, stand_in=LIBRARY)
+    if spent < BUSY * SECONDS:  # somebody else had the processor: the clock ran, the training did not
+        seconds = min(LONGEST, SECONDS**2 / max(spent, 0.1))
+        model, _ = student.probe("train", images, texts, CHARSET, seed, seconds, True, stand_in=LIBRARY)
     return model
 
 
@@ -130,7 +136,7 @@ def explain(reference, rate, read, outputs, texts):
     )
 
 
-@pytest.mark.parametrize(("height", "width"), [(32, 42), (48, 36), (24, 51)])
+@pytest.mark.parametrize(("height", "width"), [(32, 42), (48, 36), (64, 51)])
 @question("q7", points=0.5)
 def test_outputs_for_other_sizes(student, torch_rng, height, width):
     """Other heights, widths and hidden sizes; each image of a batch is read as if it were alone."""

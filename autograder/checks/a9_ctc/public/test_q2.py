@@ -43,7 +43,7 @@ def test_extended_labels_and_shortest_paths(student, labels, extended, steps):
     assert_matches(
         student.extend(labels, 0),
         extended,
-        what="the extended labels",
+        what="the list of extended labels",
         candidates={
             "one with blanks between the labels only: they belong at both ends, too": extended[1:-1] or None,
             "one without the blank at the end": extended[:-1] or None,

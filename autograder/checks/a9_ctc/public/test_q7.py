@@ -26,6 +26,9 @@ LIBRARY = {
     "ctc_loss_batch": "probes.library_ctc_loss_batch",
 }
 """In every training run: neither a slow loss nor a wrong one of question 4 counts here."""
+BUSY = 0.5
+"""The share of the processor below which a training is repeated with more time on the clock."""
+LONGEST = 6.0
 LEARNED = 4.0
 """Above log-probabilities of a network that has learned how often blanks and digits occur (2.2 to 2.9); calibrated
 in hidden/test_q7.py."""
@@ -91,7 +94,7 @@ def check_outputs(outputs, shape, what):
     )
 
 
-@pytest.mark.parametrize(("classes", "count", "width"), [(6, 3, 40), (11, 1, 64), (4, 5, 20)])
+@pytest.mark.parametrize(("classes", "count", "width"), [(6, 3, 40), (11, 1, 64), (4, 2, 20)])
 @question("q7", points=0.5)
 def test_outputs_of_the_network(student, torch_rng, classes, count, width):
     """CRNN turns (N, 1, 32, W) into log-probabilities (W // 4, N, num_classes), and its weights get gradients."""
@@ -111,11 +114,14 @@ def test_outputs_of_the_network(student, torch_rng, classes, count, width):
 
 @question("q7", points=0.5, device="cpu")
 def test_one_second_of_training_lowers_the_loss(student, rng):
-    """One second of train_crnn on 600 captchas: the CTC loss on fresh ones comes down, and the second is kept."""
+    """One second of train_crnn on 400 captchas: the CTC loss on fresh ones comes down, and the second is kept."""
     seed = int(rng.integers(10**6))
-    images, texts = captchas(600, seed)
+    images, texts = captchas(400, seed)
     fresh, fresh_texts = captchas(100, seed + 10**6)
     model, spent = student.probe("train", images, texts, CHARSET, seed, SECONDS, stand_in=LIBRARY)
+    if spent < BUSY * SECONDS:  # somebody else had the processor: the clock ran, the training did not
+        seconds = min(LONGEST, SECONDS**2 / max(spent, 0.1))
+        model, spent = student.probe("train", images, texts, CHARSET, seed, seconds, stand_in=LIBRARY)
     expect(model is not None, "train_crnn does not return an nn.Module.", kind="not-a-module", pointer=SECTION)
     expect(
         spent < SECONDS + OVERTIME,
