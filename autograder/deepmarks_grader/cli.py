@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from deepmarks_grader import calibration_commands
@@ -214,5 +215,7 @@ def grades_table(grades: list[Grade]) -> Table:
             else ""
             for name in names
         ]
-        table.add_row(grade.submission, f"{grade.score:g}/{grade.max_score:g}", *cells, grade.cause or "")
+        table.add_row(
+            escape(grade.submission), f"{grade.score:g}/{grade.max_score:g}", *cells, escape(grade.cause or "")
+        )
     return table

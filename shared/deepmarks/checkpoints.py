@@ -143,15 +143,16 @@ def audit_checkpoint(data: bytes, *, names_and_shapes: Shapes | None, max_mb: fl
     if data.startswith(b"PK\x03\x04"):
         _look_into_zip(data, max_mb)
         return Audit("state_dict", len(data))
-    if data.startswith(b"\x80"):
-        raise CheckpointError(
-            Fault.UNSAFE,
-            "The checkpoint is a pickle, which could run any program, so it is not opened. "
-            "Save it with deepmarks.checkpoints.save_checkpoint.",
-        )
     try:
         entries = read_header(data)
     except FormatError as error:
+        # Only now: a safetensors header of 128 bytes begins as a pickle does.
+        if data.startswith(b"\x80"):
+            raise CheckpointError(
+                Fault.UNSAFE,
+                "The checkpoint is a pickle, which could run any program, so it is not opened. "
+                "Save it with deepmarks.checkpoints.save_checkpoint.",
+            ) from error
         raise CheckpointError(
             Fault.DAMAGED,
             f"The checkpoint is damaged or not a safetensors file: {error}. "

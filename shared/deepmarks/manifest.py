@@ -32,8 +32,8 @@ class Limits:
     """Wall-clock seconds for the whole submission."""
     memory_mb: int = 2048
     """Resident memory of the submission's processes together, in MiB, above what a fresh worker has."""
-    reply_mb: int = 32
-    """Size of one reply, in MiB; it bounds what a submission can make the grader hold."""
+    reply_mb: int = 16
+    """Size of one reply, in MiB. The grader holds it twice while it is decoded: less than 50 MiB whatever comes."""
     output_kb: int = 256
     """Printed output that is kept, in KiB; the rest is read and thrown away."""
 

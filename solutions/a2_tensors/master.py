@@ -104,7 +104,6 @@ for name, view in views.items():
 bare(axes["strip"], 12, 1, "the storage: twelve numbers in a row")
 for address, number in enumerate(storage.tolist()):
     cell(axes["strip"], address, 0, f"{number}", f"@{address}", CELLS(0.1 + address / 15)[:3])
-assert all(v.untyped_storage().data_ptr() == storage.untyped_storage().data_ptr() for v in views.values())
 plt.show()
 # %% [markdown]
 # The last view has the stride 0: its three rows are one and the same row. Keep it in mind, for this is how
@@ -294,19 +293,25 @@ def join(a: torch.Tensor, b: torch.Tensor, dim: int) -> torch.Tensor:
 # result contains its number.
 # %% tags=["otter_ignore"]
 t = torch.tensor([[3, -1, 4, -7], [-5, 9, -2, 6], [8, -3, 1, -8], [-4, 7, -6, 2], [5, -9, 11, 10]])
-right = (t[0], t[:, -1], t[::2], t[t > 0])
-titles = ("first_row", "last_column", "every_other_row", "positive")
+belongs = {  # where a number of the table belongs into a part, by its row, its column and itself
+    "first_row": lambda i, j, number: i == 0,
+    "last_column": lambda i, j, number: j == 3,
+    "every_other_row": lambda i, j, number: i in (0, 2, 4),
+    "positive": lambda i, j, number: number > 0,
+}
+shapes = ("(4,)", "(5,)", "(3, 4)", "(11,)")
 fig, axes = plt.subplots(2, 5, figsize=(10, 4.3), layout="constrained")
-for row, (label, parts) in enumerate({"right": right, "yours": pick(t)}.items()):
-    for ax, part, title in zip(axes[row], parts, titles, strict=False):
-        bare(ax, 4, 5, f"{label}: {title}\n{tuple(part.shape)}")
-        for (i, j), number in np.ndenumerate(t.numpy()):
-            chosen = bool((part == int(number)).any())
-            cell(ax, j, i, f"{number}", "", GREEN if chosen else "white")
-    table = zero_column(t, 2) if label == "yours" else torch.where(torch.arange(4) == 2, 0, t)
-    bare(axes[row, 4], 4, 5, f"{label}: zero_column(t, 2)\n{tuple(table.shape)}")
-    for (i, j), number in np.ndenumerate(table.numpy()):
-        cell(axes[row, 4], j, i, f"{number}", "", ORANGE if number == 0 else "white")
+for column, (title, part) in enumerate(zip(belongs, pick(t), strict=True)):
+    bare(axes[0, column], 4, 5, f"right: {title}\n{shapes[column]}")
+    bare(axes[1, column], 4, 5, f"yours: {title}\n{tuple(part.shape)}")
+    for (i, j), number in np.ndenumerate(t.numpy()):
+        cell(axes[0, column], j, i, f"{number}", "", GREEN if belongs[title](i, j, number) else "white")
+        cell(axes[1, column], j, i, f"{number}", "", GREEN if (part == int(number)).any() else "white")
+bare(axes[0, 4], 4, 5, "right: zero_column(t, 2)\n(5, 4)")
+bare(axes[1, 4], 4, 5, "yours: zero_column(t, 2)\n(5, 4)")
+for (i, j), number in np.ndenumerate(zero_column(t, 2).numpy()):
+    cell(axes[0, 4], j, i, "0" if j == 2 else f"{t[i, j]}", "", ORANGE if j == 2 else "white")
+    cell(axes[1, 4], j, i, f"{number}", "", ORANGE if number == 0 else "white")
 plt.show()
 # %% [raw]
 # # END QUESTION
@@ -439,7 +444,8 @@ axes[0].scatter(*a.T, c=BLUE, s=12, label="a (24, 2)")
 axes[0].scatter(*b.T, c=ORANGE, s=12, label="b (12, 2)")
 axes[0].set(title="two arcs", aspect="equal")
 axes[0].legend(frameon=False, fontsize=7, loc="upper right")
-heat(axes[1], torch.cdist(a, b) ** 2, "right", cmap="magma", vmin=0, vmax=6, numbers=False)
+one_by_one = [[float(sum((p - r) ** 2)) for r in b] for p in a]  # slow, and right
+heat(axes[1], one_by_one, "right", cmap="magma", vmin=0, vmax=6, numbers=False)
 heat(axes[2], mine, "yours", cmap="magma", vmin=0, vmax=6, numbers=False)
 generator = torch.Generator().manual_seed(0)
 scales = [10.0**k for k in range(5)]
@@ -447,8 +453,8 @@ lowest = {"without care": [], "yours": []}
 for scale in scales:
     points = torch.randn(60, 3, generator=generator) + scale
     near = points + 1e-4 * torch.randn(60, 3, generator=generator)
-    naive = (points**2).sum(1)[:, None] + (near**2).sum(1)[None] - 2 * points @ near.T
-    lowest["without care"].append(float(naive.min()))
+    naive = [float(p @ p + r @ r - 2 * (p @ r)) for p in points for r in near]
+    lowest["without care"].append(min(naive))
     lowest["yours"].append(float(pairwise_sq_dists(points, near).min()))
 axes[3].axhline(0, color=GREY, linewidth=0.8)
 axes[3].plot(scales, lowest["without care"], "o-", color=ORANGE, label="without care")
@@ -565,8 +571,8 @@ zoo = {
     "t[[0, 1]]": t[[0, 1]],
     "t[0].expand(3, 4)": t[0].expand(3, 4),
 }
-starts = torch.tensor([tensor.untyped_storage().data_ptr() for tensor in zoo.values()])
-right = (starts[:, None] == starts[None]).double()
+storages = torch.tensor([0, 0, 0, 0, 0, 0, 1, 2, 3, 0])  # which storage each of them has
+right = (storages[:, None] == storages).double()
 yours = torch.tensor([[float(is_view(a, b)) for b in zoo.values()] for a in zoo.values()])
 labels = torch.tensor([2, 0, 3, 3, 1])
 fig, axes = plt.subplots(1, 4, figsize=(11.8, 3.2), width_ratios=[1.2, 1, 0.8, 1], layout="constrained")
@@ -580,11 +586,12 @@ heat(axes[2], one_hot(labels, 4), f"yours: one_hot of\n{labels.tolist()}", vmin=
 x = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([2.0, 0.6])
 x += torch.tensor([6.0, -5.0])
 z = standardize(x, 0)
-right = (x - x.mean(0)) / x.std(0)
-for values, colour, line, label in ((x, GREY, "-", "before"), (z, BLUE, "-", "yours"), (right, ORANGE, ":", "right")):
+for values, colour, label in ((x, GREY, "before"), (z, BLUE, "after: yours")):
     for k in range(2):
-        style = {"histtype": "step", "density": True, "linestyle": line}
-        axes[3].hist(values[:, k], bins=60, color=colour, label=label if k == 0 else None, **style)
+        style = {"histtype": "step", "density": True, "label": label if k == 0 else None}
+        axes[3].hist(values[:, k], bins=60, color=colour, **style)
+u = torch.linspace(-4, 4, 100)
+axes[3].plot(u, (-u * u / 2).exp() / (2 * np.pi) ** 0.5, ":", color=ORANGE, linewidth=2, label="after: right")
 axes[3].set(title="two columns, standardised", yticks=[])
 axes[3].legend(frameon=False, fontsize=7)
 plt.show()

@@ -7,7 +7,7 @@
 # # ASSIGNMENT CONFIG
 # slug: a8_self_attention
 # title: Self-attention
-# limits: {call_seconds: 12, question_seconds: 60, total_seconds: 90}
+# limits: {call_seconds: 30, question_seconds: 90, total_seconds: 180}
 # %% [markdown]
 # # Self-attention
 #
@@ -688,7 +688,7 @@ def deep_stack_losses(pre: bool, lr: float, depth: int = 12, width: int = 32) ->
 
 
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 2.9), sharey=True, layout="constrained")
-for ax, lr in zip(axes, [0.001, 0.006], strict=True):
+for ax, lr in zip(axes, [0.001, 0.01], strict=True):
     for pre, colour, name in [(True, BLUE, "pre-norm"), (False, ORANGE, "post-norm")]:
         ax.plot(deep_stack_losses(pre, lr), color=colour, label=name)
     ax.set(title=f"12 layers learn to reverse, learning rate {lr}", xlabel="step", ylim=(0, 2.6))

@@ -231,3 +231,26 @@ def test_writing_replaces_a_link_instead_of_following_it(tmp_path):
     write_atomically(tmp_path / RESULTS_NAME, b"{}")
     assert target.read_text() == "untouched"
     assert not (tmp_path / RESULTS_NAME).is_symlink()
+
+
+def test_notices_and_causes_hold_no_control_codes(mini_grader):
+    result = grade(mini_grader, HALF + "raise ValueError('\\x1b[31m left out \\u202e')\n")
+    assert result.cause is None
+    assert "ValueError" in result.notices[0]
+    assert all(notice.isprintable() for notice in result.notices)
+
+
+def test_a_reply_nobody_asked_for_does_not_cost_the_next_check(mini_grader, mini_solution):
+    body = "import os, struct; os.write(3, struct.pack('<I', 4) + b'null') if x.numel() else 0; return 2 * x"
+    result = grade(mini_grader, mini_solution.replace("return 2 * x", body))
+    assert outcomes(result) == {"q1": "broken", "q2": "passed"}
+
+
+def test_a_submissions_name_cannot_break_the_table(mini_grader):
+    from rich.console import Console
+
+    from deepmarks_grader.cli import grades_table
+
+    console = Console(record=True, width=120)
+    console.print(grades_table([grade(mini_grader, HALF, "[/red].py")]))
+    assert "[/red].py" in console.export_text()

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -35,6 +36,7 @@ LEAST_SEEDS = 3
 """Below, a standard deviation says nothing."""
 
 
+@cache
 def tolerance_factor(count: int, content: float, confidence: float = CONFIDENCE) -> float:
     """How many standard deviations the one-sided normal tolerance bound of `count` values lies from their mean."""
     root = math.sqrt(count)

@@ -58,9 +58,10 @@ def gradescope_dict(grade: Grade, nonce: str = "") -> dict[str, Any]:
         output_format="md",
         stdout_visibility="hidden",
         execution_time=round(grade.seconds, 3),
-        leaderboard=[asdict(entry) for entry in grade.leaderboard],
         extra_data={"slug": grade.slug, "submission": grade.submission, "cause": grade.cause, "nonce": nonce},
     )
+    if grade.leaderboard:
+        output["leaderboard"] = [asdict(entry) for entry in grade.leaderboard]
     return output
 
 

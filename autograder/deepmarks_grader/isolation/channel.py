@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import selectors
+import socket
 import struct
 from collections import Counter
 from dataclasses import asdict
@@ -16,11 +17,14 @@ from deepmarks.checks.messages import Operation, Reply, ReplyError, Request, rep
 from deepmarks.checks.outcomes import Cause
 from deepmarks.manifest import Limits
 from deepmarks.submission import Submission, Unit
+from deepmarks.submission.records import printable
 from deepmarks_grader.isolation.exits import explain_exit
 from deepmarks_grader.isolation.stopwatch import Stopwatch
 from deepmarks_grader.isolation.supervisor import Worker, WorkerExit, Zygote
 
 _LENGTH = struct.Struct("<I")
+_NOTICE = 300
+"""Characters of one notice."""
 _TICK = 0.01
 """Seconds between two looks at the time when it is nearly over."""
 _DISTURBED = "Your code disturbed the grading channel, so its answer was thrown away."
@@ -66,12 +70,17 @@ class WorkerChannel:
         self._question = ""
         self._question_used = 0.0
         self._used = 0.0
-        self.notices: list[str] = []
-        """What happened while the submission was executed, in the student's words."""
+        self._notices: dict[int, str] = {}
+        self._loaded = False
         self.left_out: list[str] = []
         """Those of the notices that tell of code which was not executed."""
         self.exits: list[WorkerExit] = []
         """How each worker ended."""
+
+    @property
+    def notices(self) -> list[str]:
+        """What happened while the submission was executed, in the order of its units."""
+        return [self._notices[index] for index in sorted(self._notices)]
 
     # ------------------------------------------------------------------ checks
 
@@ -129,13 +138,16 @@ class WorkerChannel:
         self._ensure_worker()
 
     def _ensure_worker(self) -> None:
+        if self._worker is not None and self._spoke_unasked(self._worker):
+            self.close()
         if self._worker is not None:
             return
         for _ in range(_MOST_RELOADS):
             if self._start():
+                self._loaded = True
                 return
-        self.notices.append("The rest of the submission was not executed.")
         self._skipped.update(range(len(self._submission.units)))
+        self._skip(len(self._submission.units), "The rest of the submission was not executed.")
         self._start()
 
     def _start(self) -> bool:
@@ -154,16 +166,16 @@ class WorkerChannel:
             except Broken as broken:
                 self._skip(index, f"{unit.label}: {broken.sentence} It was left out.")
                 return False
-            if reply.failure is not None:
-                # Raising is harmless, and may depend on units before it: the unit stays.
-                text = f"{unit.label}: {reply.failure.type_name}: {reply.failure.message}"[:300]
-                if text not in self.notices:
-                    self.notices.append(text)
+            if reply.failure is not None and not self._loaded:
+                # Raising is harmless, and may depend on units before it: the unit stays. Once checks have run, what
+                # the submission says while it is executed again could tell of their inputs.
+                told = f"{unit.label}: {reply.failure.type_name}: {reply.failure.message}"
+                self._notices[index] = printable(told, _NOTICE)
         return True
 
     def _skip(self, index: int, notice: str) -> None:
         self._skipped.add(index)
-        self.notices.append(notice)
+        self._notices[index] = notice
         self.left_out.append(notice)
 
     def _unit_limit(self) -> float:
@@ -194,7 +206,7 @@ class WorkerChannel:
         try:
             answer = self._transfer(self._worker, _LENGTH.pack(len(frame)) + frame, seconds, stopwatch)
             decoded = wire.decode(answer, wire.WireLimits(frame=self._limits.reply_mb << 20))
-            if type(decoded) is not dict or decoded.get("id") != identity:
+            if type(decoded) is not dict or type(decoded.get("id")) is not int or decoded["id"] != identity:
                 raise Disturbed
             return reply_from_data(decoded.get("reply"))
         except (wire.WireError, ReplyError, Disturbed) as error:
@@ -216,7 +228,7 @@ class WorkerChannel:
         self.close()
         return explain_exit(status.code, status.breach)
 
-    def _transfer(self, worker: Worker, outgoing: bytes, seconds: float, stopwatch: Stopwatch) -> bytes:
+    def _transfer(self, worker: Worker, outgoing: bytes, seconds: float, stopwatch: Stopwatch) -> memoryview:
         """Send `outgoing` and receive one whole frame, reading the worker's output all the while.
 
         TimeoutError once the stopwatch passes `seconds`.
@@ -257,7 +269,17 @@ class WorkerChannel:
                 if wanted is not None and len(incoming) >= _LENGTH.size + wanted:
                     if len(incoming) > _LENGTH.size + wanted:
                         raise Disturbed("more came than one reply")
-                    return bytes(incoming[_LENGTH.size :])
+                    return memoryview(incoming)[_LENGTH.size :]
+
+    def _spoke_unasked(self, worker: Worker) -> bool:
+        """Whether the worker has sent something, or hung up, since its last reply."""
+        try:
+            worker.channel.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     # ------------------------------------------------------------------ output
 

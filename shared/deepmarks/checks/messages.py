@@ -74,6 +74,7 @@ _FAILURE_KINDS = frozenset(
         "detached",
         "output-mismatch",
         "too-large",
+        "checkpoint",
         "probe-missing",
     ]
 )

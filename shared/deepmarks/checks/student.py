@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import builtins
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,6 @@ from deepmarks.seeding import derive
 _EXCEPTIONS = frozenset(
     name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
 )
-
-
-_PYTHONS_EXCEPTIONS = frozenset(
-    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
-)
-"""The exception names that are repeated; others could be messages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,8 @@ def _expected_received(expected: Any, actual: Any) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, str | bytes):
+        value = value[: _TEXT_IN_DETAIL + 1]
     try:
         text = repr(value)
     except ValueError:  # an integer of more than 4300 digits

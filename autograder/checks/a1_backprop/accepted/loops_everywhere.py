@@ -17,9 +17,7 @@ def one_layer(rows, W, b):
             total = b[k]
             for j, value in enumerate(row):
                 total += value * W[j][k]
-            activations.append(
-                1 / (1 + math.exp(-total)) if total >= 0 else math.exp(total) / (1 + math.exp(total))
-            )
+            activations.append(1 / (1 + math.exp(-total)) if total >= 0 else math.exp(total) / (1 + math.exp(total)))
         result.append(activations)
     return result
 

@@ -101,9 +101,7 @@ def test_xor_is_learned(student, rng):
     for seed in rng.integers(2**31, size=3).tolist():
         params, losses = student.probe("run_training", XOR_X, XOR_y, 4, 10_000, 0.1, seed, stand_in=parts)
         errors.append(float(np.mean((outputs(params, XOR_X) - XOR_y) ** 2)))
-        expect(
-            np.shape(losses) == (10_000,), "train must go on for as many epochs as it is told to.", pointer=SECTION
-        )
+        expect(np.shape(losses) == (10_000,), "train must go on for as many epochs as it is told to.", pointer=SECTION)
         if XOR_BAND[0] <= errors[-1] <= XOR_BAND[1]:
             expect(
                 abs(losses[-1] - errors[-1]) < 0.01 * errors[-1],  # one update changes it by about 1e-4 of itself

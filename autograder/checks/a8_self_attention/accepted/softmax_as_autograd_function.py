@@ -1,4 +1,4 @@
-# Unusual: softmax is an autograd Function with softmax_vjp as its backward pass, so attention never stores exponentials.
+# Unusual: softmax is an autograd Function with softmax_vjp as its backward pass.
 plain_softmax = softmax
 
 

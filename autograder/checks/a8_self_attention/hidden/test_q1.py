@@ -88,8 +88,6 @@ def test_softmax_vjp_along_every_axis(student, reference, torch_rng, dim):
     s = s.clone()
     s.select((dim + 1) % 3, 1).zero_()  # what softmax gives for rows of -inf
     expected = reference.softmax_vjp(s, g, dim)
-    assert_matches(
-        student.softmax_vjp(s, g, dim), expected, what="the gradient with empty rows", pointer=SECTION
-    )
+    assert_matches(student.softmax_vjp(s, g, dim), expected, what="the gradient with empty rows", pointer=SECTION)
     single = student.softmax_vjp(s.float(), g.float(), dim)
     assert_matches(single, expected.float(), what="the gradient in float32", pointer=SECTION)

@@ -30,18 +30,14 @@ def fairly(check):
 def random_state(generator, d_model, dtype=torch.float64):
     """A state_dict of torch.nn.MultiheadAttention with all biases different from zero."""
     shapes = nn.MultiheadAttention(d_model, 1).state_dict()
-    return {
-        name: 0.5 * torch.randn(value.shape, generator=generator, dtype=dtype) for name, value in shapes.items()
-    }
+    return {name: 0.5 * torch.randn(value.shape, generator=generator, dtype=dtype) for name, value in shapes.items()}
 
 
 def split(x, h):
     return x.unflatten(-1, (h, -1)).transpose(1, 2)
 
 
-def variant(
-    state, h, x, mask=None, *, order="qkv", scale=None, split=split, merge=None, project=True, per_head=False
-):
+def variant(state, h, x, mask=None, *, order="qkv", scale=None, split=split, merge=None, project=True, per_head=False):
     """Multi-head attention with one thing wrong."""
     batch, n, d_model = x.shape
     projected = F.linear(x, state["in_proj_weight"], state["in_proj_bias"])

@@ -72,9 +72,7 @@ def run_attention(module, x, mask):
 
 def without_out_proj(module, x, mask):
     plain = nn.MultiheadAttention(12, 4, batch_first=True).eval()
-    plain.load_state_dict(
-        {**module.state_dict(), "out_proj.weight": torch.eye(12), "out_proj.bias": torch.zeros(12)}
-    )
+    plain.load_state_dict({**module.state_dict(), "out_proj.weight": torch.eye(12), "out_proj.bias": torch.zeros(12)})
     return run_attention(plain, x, mask)
 
 

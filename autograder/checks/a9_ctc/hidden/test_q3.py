@@ -168,7 +168,7 @@ def test_alpha_of_many_steps(student, reference, torch_rng):
         lost = isinstance(got, torch.Tensor) and got.shape == expected.shape and got[-1].isinf().all()
         expect(
             not lost,
-            "The table alpha underflows: after 500 steps all of it is the logarithm of zero. Work with logarithms throughout.",
+            "alpha underflows: after 500 steps all of it is the logarithm of zero. Work with logarithms throughout.",
             kind="alpha-underflow",
             pointer=SECTION,
         )

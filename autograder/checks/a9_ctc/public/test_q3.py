@@ -68,7 +68,7 @@ def compare(got, expected, log_probs, labels, blank, what):
         )
         expect(
             not (got.isinf() & expected.isfinite()).any(),
-            "alpha is -inf for states that a path can have reached: where may paths start, and which skips are allowed?",
+            "alpha is -inf for states that a path can have reached: where may it start, and which skips are allowed?",
             detail=f"ctc_alpha gave {got}, expected {expected}",
             kind="alpha-reachable",
             pointer=SECTION,

@@ -36,7 +36,7 @@ def library_gradient(logits, labels, blank=0):
     return torch.autograd.grad(loss, leaf)[0]
 
 
-def compare(got, expected, logits, what):
+def compare(got, expected, logits, what, more=None):
     softmax = logits.softmax(1)
     posterior = softmax - expected
     expect(
@@ -52,6 +52,7 @@ def compare(got, expected, logits, what):
         what=what,
         axes=("step", "class"),
         candidates={
+            **(more or {}),
             "minus the posterior: the gradient for log_probs, not for the logits": -posterior,
             "the posterior alone": posterior,
             "the softmax alone, without the posterior": softmax,
@@ -66,11 +67,12 @@ def compare(got, expected, logits, what):
 def test_gradient_of_one_step(student, torch_rng):
     """With one step and one label the gradient is softmax minus one-hot, as in cross-entropy."""
     logits = torch.randn(1, 4, generator=torch_rng, dtype=torch.float64)
-    expected = logits.softmax(1) - F.one_hot(torch.tensor([2]), 4)
+    softmax, one_hot = logits.softmax(1), F.one_hot(torch.tensor([2]), 4)
 
     def check(stand_in):
         got = student.call("ctc_grad", logits, [2], stand_in=stand_in)
-        compare(got, expected, logits, "the gradient of one step")
+        twice = {"the gradient with the emission counted twice: both alpha and beta hold it": softmax * (1 - one_hot)}
+        compare(got, softmax - one_hot, logits, "the gradient of one step", twice)
 
     fairly(check)
 
@@ -86,6 +88,8 @@ def test_gradient_of_five_steps(student, torch_rng, labels):
         got = student.call("ctc_grad", logits, labels, stand_in=stand_in)
         compare(got, expected, logits, "the gradient")
         got = student.call("ctc_grad", logits[:2], [1, 2, 1], stand_in=stand_in)
-        compare(got, torch.zeros(2, 3, dtype=torch.float64), logits[:2], "the gradient for impossible labels")
+        nothing = torch.zeros(2, 3, dtype=torch.float64)
+        softmax = {"the softmax, where zeros are asked for": logits[:2].softmax(1)}
+        compare(got, nothing, logits[:2], "the gradient for impossible labels", softmax)
 
     fairly(check)
