@@ -146,8 +146,7 @@ def audit_checkpoint(data: bytes, *, names_and_shapes: Shapes | None, max_mb: fl
     try:
         entries = read_header(data)
     except FormatError as error:
-        # Only now: a safetensors header of 128 bytes begins as a pickle does.
-        if data.startswith(b"\x80"):
+        if _is_pickle(data):
             raise CheckpointError(
                 Fault.UNSAFE,
                 "The checkpoint is a pickle, which could run any program, so it is not opened. "
@@ -166,6 +165,11 @@ def audit_checkpoint(data: bytes, *, names_and_shapes: Shapes | None, max_mb: fl
             raise CheckpointError(Fault.VALUES, f"{name} in the checkpoint holds NaN or infinite values.")
     count = sum(entry.count for entry in entries.values() if entry.dtype in FLOATING)
     return Audit("safetensors", len(data), shapes, count)
+
+
+def _is_pickle(data: bytes) -> bool:
+    """Whether `data` begins as a pickle does; the length of a safetensors header may begin so too, but zeros follow."""
+    return data[:1] == b"\x80" and data[1:2] in (b"\2", b"\3", b"\4", b"\5") and any(data[2:8])
 
 
 def safetensors_arrays(data: bytes) -> dict[str, npt.NDArray[Any]]:

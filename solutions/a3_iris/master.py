@@ -22,12 +22,13 @@
 # 3. write the training loop that you will use in the rest of the course, and measure accuracy properly;
 # 4. put everything together so that one seed decides everything;
 # 5. write k-means with a good start, and say what its inertia can and cannot tell;
-# 6. write principal component analysis (PCA) as a singular value decomposition, and compare clusters with the truth.
+# 6. write principal component analysis (PCA) as a singular value decomposition, and compare clusters with the
+#    truth.
 #
 # **How to work.** Go from top to bottom. Each question has a stub; replace the line that raises
 # `NotImplementedError`, run the cell, then run the check below it. `grader.hint("q1")` gives a first nudge;
-# ask again for more. Plan one to three hours. scikit-learn may help you to split and to scale in question 1. Its
-# estimators (k-means, PCA, ...) are off limits in questions 5 and 6: there you write them.
+# ask again for more. Plan one to three hours. scikit-learn may help you to split and to scale in question 1.
+# Its estimators (k-means, PCA, ...) are off limits in questions 5 and 6: there you write them.
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -53,7 +54,6 @@ grader = deepmarks.Notebook("a3_iris")
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
 # Only for the figures; nothing here is graded.
 import matplotlib.pyplot as plt
-from matplotlib.colors import ListedColormap
 
 from deepmarks.datasets import load_iris
 
@@ -93,17 +93,18 @@ def scatter(ax, points, classes, names=SPECIES, **style):
 # ## The idea
 #
 # In **words**: Edgar Anderson measured 150 irises of three species in 1935, four lengths each. Ronald Fisher
-# asked in 1936 whether the measurements alone tell the species. A *classifier* is a function from four numbers to a
-# species, fitted to flowers whose species is known (*supervised*). *Clustering* gets the four numbers only and must
-# find groups by itself (*unsupervised*).
+# asked in 1936 whether the measurements alone tell the species. A *classifier* is a function from four
+# numbers to a species, fitted to flowers whose species is known (*supervised*). *Clustering* gets the four
+# numbers only and must find groups by itself (*unsupervised*).
 #
-# As a **formula**: a classifier with parameters $\theta$ gives a score $z_c$ for each class. The softmax makes
-# probabilities of them, and training makes the probability of the true class large:
+# As a **formula**: a classifier with parameters $\theta$ gives a score $z_c$ for each class. The softmax
+# makes probabilities of them, and training makes the probability of the true class large:
 #
 # $$ p(c \mid x) = \frac{e^{z_c(x)}}{\sum_{k} e^{z_k(x)}}, \qquad
 #    L(\theta) = -\frac1N \sum_{i=1}^{N} \log p(y_i \mid x_i). $$
 #
-# As a **figure**: all pairs of measurements. One species stands apart. The other two touch, most of all in the
+# As a **figure**: all pairs of measurements. One species stands apart. The other two touch, most of all in
+# the
 # sepals: look there for the mistakes that every method of this notebook will make.
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
 fig, axes = plt.subplots(4, 4, figsize=(8.6, 7.6), sharex="col")
@@ -134,9 +135,10 @@ plt.show()
 #     Treat each class on its own: which rows belong to it, and which of them go to the test part? Then forget
 #     the test part while you compute the statistics.
 #   - >-
-#     rng = np.random.default_rng(seed); for each label, rng.permutation(np.flatnonzero(y == label)) and take the
-#     first round(test_size * count) rows for testing. mean and std come from X_train.mean(axis=0) and X_train.std(axis=0)
-#     before scaling; both parts are scaled with them. train_test_split(..., stratify=y, random_state=seed) is fine too.
+#     rng = np.random.default_rng(seed); for each label, rng.permutation(np.flatnonzero(y == label)) and take
+#     the first round(test_size * count) rows for testing. mean and std come from X_train.mean(axis=0) and
+#     X_train.std(axis=0) before scaling; both parts are scaled with them. train_test_split(..., stratify=y,
+#     random_state=seed) is fine too.
 #   - >-
 #     test = np.zeros(len(y), dtype=bool); set test[rows] = True for the chosen rows of each class; mean =
 #     X[~test].mean(axis=0); std = X[~test].std(axis=0); std = np.where(std == 0, 1.0, std); return
@@ -144,9 +146,9 @@ plt.show()
 # %% [markdown]
 # ## 1. A fair split, a fair scale
 #
-# **The split.** Accuracy on flowers that the network has seen says little: it may know them by heart. So a part
-# is put aside and touched once, at the end. With 30 test flowers, chance would give 6 of one species and 14 of another
-# now and then. A *stratified* split takes the same share of each class.
+# **The split.** Accuracy on flowers that the network has seen says little: it may know them by heart. So a
+# part is put aside and touched once, at the end. With 30 test flowers, chance would give 6 of one species and
+# 14 of another now and then. A *stratified* split takes the same share of each class.
 #
 # **The scale.** Gradient descent likes columns of similar size. Subtract the mean and divide by the standard
 # deviation, column by column,
@@ -155,9 +157,9 @@ plt.show()
 #    \mu_j = \frac1n \sum_{i \in \text{train}} x_{ij}, \qquad
 #    \sigma_j^2 = \frac1n \sum_{i \in \text{train}} (x_{ij} - \mu_j)^2 . $$
 #
-# The sums run over the **training part only**, for the test part too. Whatever you compute from the test
-# part and then use in training is *leakage*: the test no longer shows what happens with flowers that you
-# have never seen. Here it would change little. With feature selection, or imputation, or a single patient in both
+# The sums run over the **training part only**, for the test part too. Whatever you compute from the test part
+# and then use in training is *leakage*: the test no longer shows what happens with flowers that you have
+# never seen. Here it would change little. With feature selection, or imputation, or a single patient in both
 # parts, it has ruined published results. Get used to doing it right.
 #
 # A column that never changes has $\sigma_j = 0$. Divide by 1 there.
@@ -201,8 +203,8 @@ def split_and_scale(
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# **Look at it.** Left: your training part (filled) and test part (rings), scaled. Right: how many flowers of each
-# species 200 *unstratified* splits put among 30 test flowers, and how many yours does.
+# **Look at it.** Left: your training part (filled) and test part (rings), scaled. Right: how many flowers of
+# each species 200 *unstratified* splits put among 30 test flowers, and how many yours does.
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
 fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.3), width_ratios=[1.2, 1])
 parts = yours(split_and_scale, iris.X, iris.y, 0.2, 0)
@@ -251,14 +253,14 @@ plt.show()
 # $$ h = \max(0,\; W_1 x + b_1), \qquad z = W_2 h + b_2, \qquad
 #    x \in \mathbb{R}^4,\; h \in \mathbb{R}^{10},\; z \in \mathbb{R}^3 . $$
 #
-# Each hidden unit asks one question about a weighted sum of the measurements and answers with a number that is zero
-# on one side of a plane. The output weighs the answers. Count the parameters before you run the cell: how
-# many are there for $4 \to 10 \to 3$?
+# Each hidden unit asks one question about a weighted sum of the measurements and answers with a number that
+# is zero on one side of a plane. The output weighs the answers. Count the parameters before you run the cell:
+# how many are there for $4 \to 10 \to 3$?
 #
-# **Why logits?** The softmax does not stand in the network. `nn.CrossEntropyLoss` takes the scores as they are and
-# computes $\log p(c) = z_c - \log \sum_k e^{z_k}$ in one safe step. A softmax in the network would be
-# applied twice: the loss could then never get below $\log(e + 2) - 1 \approx 0.55$, and the gradients would be tiny. For
-# the prediction the softmax is not needed either: the largest score has the largest probability.
+# **Why logits?** The softmax does not stand in the network. `nn.CrossEntropyLoss` takes the scores as they
+# are and computes $\log p(c) = z_c - \log \sum_k e^{z_k}$ in one safe step. A softmax in the network would be
+# applied twice: the loss could then never get below $\log(e + 2) - 1 \approx 0.55$, and the gradients would
+# be tiny. For the prediction the softmax is not needed either: the largest score has the largest probability.
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -350,31 +352,32 @@ plt.show()
 # names: [train_epoch, accuracy]
 # hints:
 #   - >-
-#     Say the five steps aloud: move the batch, forget old gradients, forward and loss, backward, step. And what must
-#     you know about a batch, besides its mean loss, to get the mean over all samples?
+#     Say the five steps aloud: move the batch, forget old gradients, forward and loss, backward, step. And
+#     what must you know about a batch, besides its mean loss, to get the mean over all samples?
 #   - >-
-#     criterion(...) is the mean over the batch; multiplied by len(y) it is a sum, and sums may be added. Divide by the
-#     number of samples seen. accuracy: remember model.training, call model.eval(), predict under torch.no_grad(),
-#     compare argmax with y, call model.train(what_it_was).
+#     criterion(...) is the mean over the batch; multiplied by len(y) it is a sum, and sums may be added.
+#     Divide by the number of samples seen. accuracy: remember model.training, call model.eval(), predict
+#     under torch.no_grad(), compare argmax with y, call model.train(what_it_was).
 #   - >-
 #     for X, y in loader: X, y = X.to(device), y.to(device); optimizer.zero_grad(); loss = criterion(model(X), y);
-#     loss.backward(); optimizer.step(); total += loss.item() * len(y); count += len(y). Return total / count. accuracy
-#     returns (model(X).argmax(1) == y).double().mean().item().
+#     loss.backward(); optimizer.step(); total += loss.item() * len(y); count += len(y). Return total / count.
+#     accuracy returns (model(X).argmax(1) == y).double().mean().item().
 # %% [markdown]
 # ## 3. The training loop
 #
-# One *epoch* shows every sample once, in batches. Each batch does the same five things, in every framework and
-# at every scale: **move** the batch to the device, **forget** the old gradients (PyTorch *adds* new
+# One *epoch* shows every sample once, in batches. Each batch does the same five things, in every framework
+# and at every scale: **move** the batch to the device, **forget** the old gradients (PyTorch *adds* new
 # gradients to what is there), **forward** to the loss, **backward**, **step**.
 #
-# **The mean over samples.** `criterion` returns the mean over its batch. With 10 samples in batches of 4, 4 and 2, the
-# mean of the three means counts each of the last two samples twice. Weigh each batch by its size $n_b$:
+# **The mean over samples.** `criterion` returns the mean over its batch. With 10 samples in batches of 4, 4
+# and 2, the mean of the three means counts each of the last two samples twice. Weigh each batch by its size
+# $n_b$:
 #
 # $$ \bar L = \frac{\sum_b n_b L_b}{\sum_b n_b} . $$
 #
-# **Two modes.** Dropout and batch normalisation behave differently in training and in use. `IrisNet` has neither, but
-# the next network will. So `accuracy` switches to eval mode, and afterwards back to *whatever the mode
-# was before*: a measurement must not change what it measures.
+# **Two modes.** Dropout and batch normalisation behave differently in training and in use. `IrisNet` has
+# neither, but the next network will. So `accuracy` switches to eval mode, and afterwards back to *whatever
+# the mode was before*: a measurement must not change what it measures.
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -442,8 +445,8 @@ def accuracy(model: nn.Module, X: torch.Tensor, y: torch.Tensor, device: str | t
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# **Look at it.** Sixty epochs with three optimisers from the same start, driven by your two functions. The loss falls long
-# after the accuracy has stopped rising: the network becomes surer of what it already knows.
+# **Look at it.** Sixty epochs with three optimisers from the same start, driven by your two functions. The
+# loss falls long after the accuracy has stopped rising: the network becomes surer of what it already knows.
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
 fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.2))
 left.axhline(np.log(3), color=GREY, ls=":", lw=1)
@@ -487,37 +490,38 @@ plt.show()
 # names: [fit]
 # hints:
 #   - >-
-#     Where does chance enter? Twice: in the initial weights and in the order of the samples. Both must come from seed,
-#     whatever was drawn before your function was called.
+#     Where does chance enter? Twice: in the initial weights and in the order of the samples. Both must come
+#     from seed, whatever was drawn before your function was called.
 #   - >-
-#     Call torch.manual_seed(seed) before you build the model. Make float32 and int64 tensors of the arrays, wrap them in
-#     TensorDataset and DataLoader(shuffle=True), use torch.optim.Adam and nn.CrossEntropyLoss, and call
-#     train_epoch once per epoch on "cpu".
+#     Call torch.manual_seed(seed) before you build the model. Make float32 and int64 tensors of the arrays,
+#     wrap them in TensorDataset and DataLoader(shuffle=True), use torch.optim.Adam and nn.CrossEntropyLoss,
+#     and call train_epoch once per epoch on "cpu".
 #   - >-
-#     torch.manual_seed(seed); model = IrisNet(); data = TensorDataset(torch.as_tensor(X_train, dtype=torch.float32),
-#     torch.as_tensor(y_train, dtype=torch.int64)); loader = DataLoader(data, batch_size, shuffle=True,
-#     generator=torch.Generator().manual_seed(seed)); optimizer = torch.optim.Adam(model.parameters(), lr); then train_epoch in a loop;
-#     return model.
+#     torch.manual_seed(seed); model = IrisNet(); data = TensorDataset(torch.as_tensor(X_train,
+#     dtype=torch.float32), torch.as_tensor(y_train, dtype=torch.int64)); loader = DataLoader(data,
+#     batch_size, shuffle=True, generator=torch.Generator().manual_seed(seed)); optimizer =
+#     torch.optim.Adam(model.parameters(), lr); then train_epoch in a loop; return model.
 # %% [markdown]
 # ## 4. One seed decides everything
 #
-# `fit` puts the parts together. A result that cannot be repeated cannot be debugged, so everything random hangs on
-# `seed`: the initial weights and the order of the samples, which is new in every epoch.
+# `fit` puts the parts together. A result that cannot be repeated cannot be debugged, so everything random
+# hangs on `seed`: the initial weights and the order of the samples, which is new in every epoch.
 #
-# **Adam** (Kingma and Ba, 2015) keeps a running mean $m$ of each gradient $g$ and a running mean $v$ of its square, and
-# divides one by the root of the other:
+# **Adam** (Kingma and Ba, 2015) keeps a running mean $m$ of each gradient $g$ and a running mean $v$ of its
+# square, and divides one by the root of the other:
 #
 # $$ m \leftarrow \beta_1 m + (1-\beta_1)\, g, \quad
 #    v \leftarrow \beta_2 v + (1-\beta_2)\, g^2, \quad
 #    \theta \leftarrow \theta - \eta\,
 #    \frac{m / (1-\beta_1^t)}{\sqrt{v / (1-\beta_2^t)} + \epsilon} . $$
 #
-# Each parameter gets a step of about $\eta$, however large or small its gradient is. That is why the default learning rate works
-# here, while plain SGD with the same number hardly gets off the ground (you have just seen it).
+# Each parameter gets a step of about $\eta$, however large or small its gradient is. That is why the default
+# learning rate works here, while plain SGD with the same number hardly gets off the ground (you have just
+# seen it).
 #
-# **What counts.** The grader looks at the accuracy on flowers that `fit` has not seen, at the seed, and at the loss
-# after each of the first steps with one batch of all samples: there the order does not matter, and Adam's path
-# follows from the initial weights alone.
+# **What counts.** The grader looks at the accuracy on flowers that `fit` has not seen, at the seed, and at
+# the loss after each of the first steps with one batch of all samples: there the order does not matter, and
+# Adam's path follows from the initial weights alone.
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -564,9 +568,10 @@ def fit(
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# **Look at it.** Above: what your network has learned, on the slice through the space of flowers where both sepals have their
-# mean (white lines: 60 % and 90 % sure; rings: test flowers that it gets wrong). Below: the confusion matrix, and how the accuracy depends
-# on the seed of split and training. With 30 test flowers one flower is 3.3 %: do not read much into the last digit.
+# **Look at it.** Above: what your network has learned, on the slice through the space of flowers where both
+# sepals have their mean (white lines: 60 % and 90 % sure; rings: test flowers that it gets wrong). Below: the
+# confusion matrix, and how the accuracy depends on the seed of split and training. With 30 test flowers one
+# flower is 3.3 %: do not read much into the last digit.
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
 def class_table(truth, guess):
     """Print precision, recall and F1 for each class."""
@@ -613,7 +618,7 @@ else:
     axes[2].bar(values, counts, color=BLUE, alpha=0.8)
     axes[2].axvline(30 * np.mean(results), color=ORANGE, lw=2, label=f"mean {np.mean(results):.3f}")
     axes[2].axvline(27, color=GREY, ls=":", label="90 %")
-    axes[2].set(xlabel="of 30 test flowers right", ylabel="seeds", xlim=(24, 31), xticks=range(25, 31))
+    axes[2].set(xlabel="of 30 test flowers right", ylabel="seeds", xlim=(20.5, 31), xticks=range(21, 31))
     axes[2].legend(loc="upper left")
     class_table(y_test, guess)
 axes[0].set(ylabel="petal width, scaled", title=f"Decision regions ({iris.source})")
@@ -631,16 +636,18 @@ plt.show()
 # forbid: [sklearn_estimators]
 # hints:
 #   - >-
-#     Write three small functions: the squared distances of all points to all centroids, an (N, k) array; the start; and
-#     one run of assign and update. What happens to a centroid to which no point belongs?
+#     Write three small functions: the squared distances of all points to all centroids, an (N, k) array; the
+#     start; and one run of assign and update. What happens to a centroid to which no point belongs?
 #   - >-
-#     k-means++: the first centroid is a random row. For each further one draw a row with probability proportional to its squared
-#     distance to the nearest centroid so far; if all those are zero, draw any row. An empty cluster keeps its centroid, or
-#     moves to the point that is farthest from its own. Stop when the centroids do not move. Keep the best of n_init runs.
+#     k-means++: the first centroid is a random row. For each further one draw a row with probability
+#     proportional to its squared distance to the nearest centroid so far; if all those are zero, draw any
+#     row. An empty cluster keeps its centroid, or moves to the point that is farthest from its own. Stop when
+#     the centroids do not move. Keep the best of n_init runs.
 #   - >-
-#     d = ((X[:, None] - c[None]) ** 2).sum(-1); labels = d.argmin(1); new c[j] = X[labels == j].mean(0) if any(labels == j) else
-#     X[d.min(1).argmax()]. After the loop compute d, labels and inertia = d.min(1).sum() once more from the
-#     final centroids. For the start use rng.choice(N, p=nearest / nearest.sum()) with rng = np.random.default_rng(seed).
+#     d = ((X[:, None] - c[None]) ** 2).sum(-1); labels = d.argmin(1); new c[j] = X[labels == j].mean(0) if
+#     any(labels == j) else X[d.min(1).argmax()]. After the loop compute d, labels and inertia =
+#     d.min(1).sum() once more from the final centroids. For the start use rng.choice(N, p=nearest /
+#     nearest.sum()) with rng = np.random.default_rng(seed).
 # %% [markdown]
 # ## 5. k-means
 #
@@ -648,16 +655,16 @@ plt.show()
 #
 # $$ \text{inertia} = \sum_{i=1}^{N} \min_{j} \lVert x_i - c_j \rVert^2 . $$
 #
-# **Lloyd's algorithm** repeats two steps until nothing moves: give each point to its nearest centre; move each centre to the
-# mean of its points. Neither step can increase the inertia, and there are finitely many ways to assign points, so it ends. But it ends in a
-# *local* minimum, and the start decides in which one.
+# **Lloyd's algorithm** repeats two steps until nothing moves: give each point to its nearest centre; move
+# each centre to the mean of its points. Neither step can increase the inertia, and there are finitely many
+# ways to assign points, so it ends. But it ends in a *local* minimum, and the start decides in which one.
 #
-# **k-means++** (Arthur and Vassilvitskii, 2007) spreads the start. With $d_i$ the distance of $x_i$ to the nearest
-# centre chosen so far, the next centre is $x_i$ with probability $d_i^2 / \sum_l d_l^2$. Far groups get a centre almost surely. Then run it
-# `n_init` times and keep the run with the smallest inertia.
+# **k-means++** (Arthur and Vassilvitskii, 2007) spreads the start. With $d_i$ the distance of $x_i$ to the
+# nearest centre chosen so far, the next centre is $x_i$ with probability $d_i^2 / \sum_l d_l^2$. Far groups
+# get a centre almost surely. Then run it `n_init` times and keep the run with the smallest inertia.
 #
-# **Corner cases.** A centre may lose all its points: the mean of nothing is NaN. And when there are fewer different points than
-# centres, all $d_i$ become zero. Think about both before you start.
+# **Corner cases.** A centre may lose all its points: the mean of nothing is NaN. And when there are fewer
+# different points than centres, all $d_i$ become zero. Think about both before you start.
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -693,8 +700,8 @@ def kmeans(
         max_iter: at most so many rounds of assign and update in each run.
 
     Returns:
-        centroids (k, D), all finite; labels (N,), for each point the number of its nearest centroid; inertia, the sum of
-        the squared distances of the points to their centroids.
+        centroids (k, D), all finite; labels (N,), for each point the number of its nearest centroid; inertia, the
+        sum of the squared distances of the points to their centroids.
 
     Source: Arthur and Vassilvitskii, k-means++: The Advantages of Careful Seeding (2007), section 2.2.
     """
@@ -730,9 +737,9 @@ def kmeans(
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# **Look at it.** Left: the inertia for $k = 1$ to 8. It always falls, so it cannot choose $k$; people look for the *elbow*. Is it at 2 or at 3?
-# Middle: 200 single runs of your function, and the two or three inertias in which they end. Right: your clusters at $k = 3$ with
-# their centres.
+# **Look at it.** Left: the inertia for $k = 1$ to 8. It always falls, so it cannot choose $k$; people look
+# for the *elbow*. Is it at 2 or at 3? Middle: 200 single runs of your function, and the two or three inertias
+# in which they end. Right: your clusters at $k = 3$ with their centres.
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
 from sklearn.cluster import KMeans
 
@@ -772,36 +779,41 @@ plt.show()
 # forbid: [sklearn_estimators]
 # hints:
 #   - >-
-#     Subtract the mean of each column, then np.linalg.svd(..., full_matrices=False). Which of its three results holds
-#     directions in the space of the measurements, and how do singular values become variances?
+#     Subtract the mean of each column, then np.linalg.svd(..., full_matrices=False). Which of its three
+#     results holds directions in the space of the measurements, and how do singular values become variances?
 #   - >-
-#     The first n rows of Vt are the components. s ** 2 / (N - 1) are the variances; the ratio divides by the sum over all of
-#     them, not only the first n. Flip a row whose largest absolute entry is negative, then scores = centred X times
-#     the transposed components. For the matching: count how often cluster i meets class j, and choose pairs.
+#     The first n rows of Vt are the components. s ** 2 / (N - 1) are the variances; the ratio divides by the
+#     sum over all of them, not only the first n. Flip a row whose largest absolute entry is negative, then
+#     scores = centred X times the transposed components. For the matching: count how often cluster i meets
+#     class j, and choose pairs.
 #   - >-
-#     rows = np.arange(n); V = Vt[:n]; V = V * np.sign(V[rows, np.abs(V).argmax(1)])[:, None]; return Xc @ V.T, V,
-#     (s**2 / (s**2).sum())[:n]. table = np.zeros((labels.max() + 1, y.max() + 1)); np.add.at(table, (labels, y), 1); i, j =
-#     scipy.optimize.linear_sum_assignment(table, maximize=True); return table[i, j].sum() / len(y).
+#     rows = np.arange(n); V = Vt[:n]; V = V * np.sign(V[rows, np.abs(V).argmax(1)])[:, None]; return Xc @
+#     V.T, V, (s**2 / (s**2).sum())[:n]. table = np.zeros((labels.max() + 1, y.max() + 1)); np.add.at(table,
+#     (labels, y), 1); i, j = scipy.optimize.linear_sum_assignment(table, maximize=True); return table[i,
+#     j].sum() / len(y).
 # %% [markdown]
 # ## 6. PCA, and clusters against the truth
 #
-# Four dimensions cannot be drawn. **PCA** (Pearson, 1901) looks for the direction in which the data vary most, then the next one at a right angle
-# to it, and so on. Let $X_c$ be the data minus the mean of each column, with the singular value decomposition
+# Four dimensions cannot be drawn. **PCA** (Pearson, 1901) looks for the direction in which the data vary
+# most, then the next one at a right angle to it, and so on. Let $X_c$ be the data minus the mean of each
+# column, with the singular value decomposition
 #
 # $$ X_c = U S V^\top, \qquad
 #    \underbrace{\tfrac{1}{N-1} X_c^\top X_c}_{\text{covariance}} = V\, \tfrac{S^2}{N-1}\, V^\top . $$
 #
-# The rows of $V^\top$ are the *components*: the eigenvectors of the covariance. The variance along component $i$ is $s_i^2/(N-1)$, and the
-# share of it in the total is the *explained variance ratio*
-# $s_i^2 / \sum_l s_l^2$, where $l$ runs over **all** singular values. The *scores* are the coordinates in the new axes,
-# $T = X_c V$.
+# The rows of $V^\top$ are the *components*: the eigenvectors of the covariance. The variance along component
+# $i$ is $s_i^2/(N-1)$, and the share of it in the total is the *explained variance ratio*
+# $s_i^2 / \sum_l s_l^2$, where $l$ runs over **all** singular values. The *scores* are the coordinates in the
+# new axes, $T = X_c V$.
 #
-# **Signs.** If $v$ is an eigenvector, so is $-v$. To get one answer on every machine we agree: the entry of each component with the largest
-# absolute value is positive.
+# **Signs.** If $v$ is an eigenvector, so is $-v$. To get one answer on every machine we agree: the entry of
+# each component with the largest absolute value is positive.
 #
-# **Clusters against the truth.** Cluster number 2 may be species 0: the numbers mean nothing. To compare, pair clusters with classes one to one such that as many points as
-# possible agree. `cluster_accuracy` is the share of them. Two clusters cannot both be the same species, and points in a cluster without a partner count as wrong. (Trying all
-# permutations is fine for 3 clusters; the Hungarian method, `scipy.optimize.linear_sum_assignment`, does any number.)
+# **Clusters against the truth.** Cluster number 2 may be species 0: the numbers mean nothing. To compare,
+# pair clusters with classes one to one such that as many points as possible agree. `cluster_accuracy` is the
+# share of them. Two clusters cannot both be the same species, and points in a cluster without a partner count
+# as wrong. (Trying all permutations is fine for 3 clusters; the Hungarian method,
+# `scipy.optimize.linear_sum_assignment`, does any number.)
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -818,8 +830,8 @@ def pca(X: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray, np.nd
         n_components: how many directions, at most min(N, D).
 
     Returns:
-        scores (N, n_components), the coordinates of the centred points; components (n_components, D), orthonormal rows by
-        falling variance, the entry with the largest absolute value of each positive; explained_variance_ratio
+        scores (N, n_components), the coordinates of the centred points; components (n_components, D), orthonormal
+        rows by falling variance, the entry with the largest absolute value of each positive; explained_variance_ratio
         (n_components,), the share of each in the variance of all D columns.
 
     Source: Pearson, On Lines and Planes of Closest Fit to Systems of Points in Space (1901).
@@ -867,9 +879,10 @@ def cluster_accuracy(labels: np.ndarray, y: np.ndarray) -> float:
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# **Look at it.** Left: the four axes of the measurements, seen in the plane of your first two components (thin crosses: scikit-learn's scores).
-# Middle: your clusters in the same plane, black rings where they disagree with the truth. Right: explained variance. Where do clusters and species
-# disagree, and why can k-means not know better?
+# **Look at it.** Left: the four axes of the measurements, seen in the plane of your first two components
+# (thin crosses: scikit-learn's scores). Middle: your clusters in the same plane, black rings where they
+# disagree with the truth. Right: explained variance. Where do clusters and species disagree, and why can
+# k-means not know better?
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
 from sklearn.decomposition import PCA
 
@@ -888,7 +901,7 @@ else:
     theirs = theirs * np.sign((theirs * scores).sum(0))
     axes[0].plot(theirs[:, 0], theirs[:, 1], "k+", ms=3, mew=0.4, alpha=0.6)
     for j, name in enumerate(FEATURES):
-        tip = 2.2 * components[:, j]
+        tip = 2 * components[:, j]
         axes[0].annotate("", tip, (0, 0), arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 1})
         axes[0].text(*(tip * 1.12), name, fontsize=7, ha="left" if tip[0] >= 0 else "right")
     axes[0].legend(fontsize=8, loc="lower left")
@@ -906,8 +919,8 @@ else:
         centres = (centroids - iris.X.mean(0)) @ components.T
         axes[1].plot(centres[:, 0], centres[:, 1], "kX", ms=10, mec="white")
         axes[1].set_title(f"Clusters: {share:.1%} agree, {wrong.sum()} rings")
-axes[0].set(xlabel="component 1", ylabel="component 2", title=f"Species ({iris.source})")
-axes[1].set(xlabel="component 1")
+axes[0].set(xlabel="component 1", ylabel="component 2", title=f"Species ({iris.source})", ylim=(-1.8, 2))
+axes[1].set(xlabel="component 1", ylim=(-1.8, 2))
 axes[2].set(xlabel="component", ylabel="share of the variance", ylim=(0, 1), xticks=range(1, 5))
 axes[2].legend()
 plt.show()
@@ -917,24 +930,25 @@ plt.show()
 # ## What to take away
 #
 # - The test part is for the end. What is computed from data, a mean too, comes from the training part.
-# - The network returns logits, the loss does the rest. Five steps make a training loop: move, forget, forward, backward, step.
+# - The network returns logits, the loss does the rest. Five steps make a training loop: move, forget,
+#   forward, backward, step.
 # - One seed, one result. If a run cannot be repeated, find out where else chance enters.
-# - k-means finds round groups of similar size, whether or not that is what the data have. Its inertia says how tight they are, not
-#   whether they are true.
+# - k-means finds round groups of similar size, whether or not that is what the data have. Its inertia says
+#   how tight they are, not whether they are true.
 # - PCA is a rotation. It keeps the variance, which need not be what tells the classes apart.
 #
-# **To play with** (not graded). Scale the data before k-means and PCA: what happens to the accuracy of the clusters, and to the first component? Train on two
-# flowers of each species. Give `IrisNet` one hidden unit.
+# **To play with** (not graded). Scale the data before k-means and PCA: what happens to the accuracy of the
+# clusters, and to the first component? Train on two flowers of each species. Give `IrisNet` one hidden unit.
 #
 # ## Further reading
 #
-# - R. A. Fisher: *The use of multiple measurements in taxonomic problems.* Annals of Eugenics 7, 179-188 (1936). The data and
-#   the linear discriminant.
+# - R. A. Fisher: *The use of multiple measurements in taxonomic problems.* Annals of Eugenics 7, 179-188
+#   (1936). The data and the linear discriminant.
 # - D. P. Kingma, J. Ba: *Adam: A Method for Stochastic Optimization.* ICLR (2015).
 #   [arXiv:1412.6980](https://arxiv.org/abs/1412.6980). Algorithm 1 is the formula of section 4.
-# - D. Arthur, S. Vassilvitskii: *k-means++: The Advantages of Careful Seeding.* SODA (2007). Why squared distances: the
-#   expected inertia is within a factor $8(\ln k + 2)$ of the best.
-# - K. Pearson: *On Lines and Planes of Closest Fit to Systems of Points in Space.* Philosophical Magazine 2, 559-572 (1901). PCA, in
-#   nine pages of geometry.
-# - S. Kapoor, A. Narayanan: *Leakage and the reproducibility crisis in machine-learning-based science.* Patterns 4 (2023).
-#   Seventeen fields in which leakage made results too good to be true.
+# - D. Arthur, S. Vassilvitskii: *k-means++: The Advantages of Careful Seeding.* SODA (2007). Why squared
+#   distances: the expected inertia is within a factor $8(\ln k + 2)$ of the best.
+# - K. Pearson: *On Lines and Planes of Closest Fit to Systems of Points in Space.* Philosophical Magazine 2,
+#   559-572 (1901). PCA, in nine pages of geometry.
+# - S. Kapoor, A. Narayanan: *Leakage and the reproducibility crisis in machine-learning-based science.*
+#   Patterns 4 (2023). Seventeen fields in which leakage made results too good to be true.

@@ -76,15 +76,16 @@ SHAPES = {
 }
 
 
+@pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_right_solution_fails_in_fewer_than_one_of_a_thousand(shape):
+def test_a_right_solution_fails_in_fewer_than_one_of_a_thousand(shape, fresh):
     """Whole calibrations with 20 seeds and 400 test images, simulated: in 95 % of them the promise holds."""
     rng = np.random.default_rng(7)
     size, kept, failures = 400, 0, []
     true = SHAPES[shape].ppf((np.arange(4000) + 0.5) / 4000)
     for _ in range(200):
         seeds = SHAPES[shape].rvs(20, random_state=rng)
-        top = threshold((rng.binomial(size, seeds) / size).tolist(), "higher", size)
+        top = threshold((rng.binomial(size, seeds) / size).tolist(), "higher", size, fresh=fresh)
         missed = stats.binom.cdf(round(top * size) - 1, size, true).mean()
         failures.append(missed)
         kept += missed < 1e-3
@@ -311,4 +312,4 @@ def test_a_missing_or_damaged_file_is_named(tmp_path):
 
 
 def test_metrics_have_defaults():
-    assert Metric() == Metric("higher", None, 0.0)
+    assert Metric() == Metric("higher", None, fresh=False, floor=0.0)

@@ -26,6 +26,9 @@ class Metric:
     direction: Direction = "higher"
     test_size: int | None = None
     """Number of test answers behind an accuracy in the grader's check; None for a metric that is no accuracy."""
+    fresh: bool = False
+    """Whether every run asks `test_size` images that depend on its seed, just as the check does. The values hold the
+    chance in the test set then, and the bands are tighter."""
     floor: float = 0.0
     """What is worth nothing: chance for an accuracy. Lower bands lie between it and the top band."""
 

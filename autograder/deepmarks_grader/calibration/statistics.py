@@ -11,7 +11,9 @@ training's (seeds), and, for an accuracy, the test set's (which images are asked
   scores 100 %. From n = log(0.05) / log(content) values on, the smallest value is such a bound whatever the
   distribution, and it is used.
 - Test set: with L that bound, the threshold is the largest c / N with P(Binomial(N, L) < c) <= 0.0005, N the size of
-  the grader's test set. The values hold such an error already, so this errs on the student's side.
+  the grader's test set. The values hold such an error already, so this errs on the student's side. Where every run
+  asks N new images, as the grader does (`fresh`), the values hold exactly the right error: the tolerance bound with
+  content 0.999 is the threshold, unless the binomial one for the Clopper-Pearson bound is lower.
 
 The two shares, 0.0005 each, add up to 1 in 1,000. A metric that is no accuracy has the first part only, with 0.001.
 A known-bad variant is kept out if its own upper tolerance bound (content 0.99, confidence 0.95) misses the top band.
@@ -75,15 +77,21 @@ def least_correct(accuracy: float, test_size: int, failures: float) -> int:
     return int(stats.binom.ppf(failures, test_size, accuracy)) if accuracy > 0 else 0
 
 
-def threshold(values: Sequence[float], direction: Direction, test_size: int | None) -> float:
-    """The top band's threshold for the reference's `values`."""
+def threshold(values: Sequence[float], direction: Direction, test_size: int | None, *, fresh: bool = False) -> float:
+    """The top band's threshold for the reference's `values`; `fresh` if each was measured on new test images."""
     if test_size is None:
         sign = 1 if direction == "higher" else -1
         return sign * lower_bound([sign * value for value in values], 1 - FAILURES)
     # Of errors, the right answers are counted.
     shares = list(values) if direction == "higher" else [1 - value for value in values]
-    bound = accuracy_lower_bound(shares, test_size, 1 - FAILURES / 2)
-    share = least_correct(bound, test_size, FAILURES / 2) / test_size
+    if fresh:
+        bound = accuracy_lower_bound(shares, test_size, 1 - FAILURES)
+        together = clopper_pearson(round(sum(shares) * test_size), test_size * len(shares), CONFIDENCE)[0]
+        count = min(math.floor(bound * test_size), least_correct(together, test_size, FAILURES))
+    else:
+        bound = accuracy_lower_bound(shares, test_size, 1 - FAILURES / 2)
+        count = least_correct(bound, test_size, FAILURES / 2)
+    share = count / test_size
     return share if direction == "higher" else 1 - share
 
 

@@ -98,7 +98,8 @@ class Store:
 def top_threshold(definition: Definition, record: Record, metric: str) -> float:
     """The threshold of a metric's top band."""
     described = definition.metrics[metric]
-    return threshold(record.values(REFERENCE, metric), described.direction, described.test_size)
+    values = record.values(REFERENCE, metric)
+    return threshold(values, described.direction, described.test_size, fresh=described.fresh)
 
 
 def public_metric(definition: Definition, record: Record, name: str) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def test_other_losses_and_optimisers(student, torch_rng, device, n, batch_size, 
     )
     means, state = written_out(*setting, 3)
     mistakes = {
-        "no update at all: is optimizer.step() or loss.backward() missing?": "no step",
-        "gradients that add up from batch to batch: is optimizer.zero_grad() missing?": "no zero_grad",
+        "no update at all (is optimizer.step() or loss.backward() missing?)": "no step",
+        "gradients that add up from batch to batch (is optimizer.zero_grad() missing?)": "no zero_grad",
         "gradients that are cleared once an epoch only: clear them for each batch": "zero_grad once",
         "a cross-entropy of its own: use the criterion that is given": "criterion",
     }
@@ -93,7 +93,7 @@ def test_accuracy_of_other_models(student, torch_rng, device, n, classes, traini
     found = student.probe("measured", weight, bias, X, y, training, device)
     hits = (logits.argmax(1) == y).double()
     wrong = {
-        "the result in training mode: is model.eval() missing?": float((logits.argmin(1) == y).double().mean()),
+        "the result in training mode (is model.eval() missing?)": float((logits.argmin(1) == y).double().mean()),
         "a percentage: a share between 0 and 1 is asked for": 100 * float(hits.mean()),
         "the number of right answers, not their share": float(hits.sum()),
         "the share of wrong answers": 1 - float(hits.mean()),
@@ -112,15 +112,13 @@ def test_accuracy_of_other_models(student, torch_rng, device, n, classes, traini
 
 @question("q3", points=0.5)
 def test_accuracy_only_looks(student, torch_rng, device):
-    """accuracy changes neither weights nor gradients, keeps no graph, and leaves autograd switched on."""
+    """Measuring the accuracy changes neither weights nor gradients, keeps no graph, and leaves autograd switched on."""
     weight, bias, X, y = problem(torch_rng, 8, 4, 3)
     found = student.probe("measured", weight, bias, X, y, True, device)
     expect(found["calls"] > 0, "accuracy does not run the model.", kind="not-run", pointer=SECTION)
     expect(found["unchanged"], "accuracy changes the model's weights.", kind="weights-changed", pointer=SECTION)
     expect(found["gradient kept"], "accuracy changes the model's gradients.", kind="grad-changed", pointer=SECTION)
-    expect(
-        found["recording"], "accuracy switches autograd off and leaves it so.", kind="no-grad-left", pointer=SECTION
-    )
+    expect(found["recording"], "accuracy switches autograd off and leaves it so.", kind="no-grad-left", pointer=SECTION)
     expect(not found["attached"], "The result of accuracy keeps a graph alive.", kind="graph", pointer=SECTION)
     expect(
         not found["in training"],

@@ -1,4 +1,20 @@
-"""Fitting with one seed, as the grader checks it."""
+"""Fitting with one seed, as the grader checks it.
+
+Calibration (CPU, one thread, 0.25 s a run): the share of right answers after 100 epochs, for three Iris splits of
+30 test flowers together (the public check), and for 900 flowers drawn like Iris after training on 120 (the check here):
+
+                          3 x 30 flowers                          900 flowers
+                   seeds  min     1 %     median  mean    sd      min     1 %     median  mean    sd
+    reference        200  0.8889  0.9219  0.9667  0.9642  0.0197  0.9489  0.9522  0.9733  0.9725  0.0075
+    SGD, not Adam     12  0.8222  0.8259  0.8944  0.8926  0.0356  0.8511  0.8532  0.9000  0.8981  0.0234
+    10 epochs         12  0.8556  0.8556  0.9222  0.9148  0.0356  0.8700  0.8706  0.9233  0.9216  0.0284
+    never shuffled    12  0.9444  0.9444  0.9667  0.9611  0.0101  0.9611  0.9616  0.9717  0.9734  0.0078
+
+On one split of 30 flowers (150 seeds) the reference gives min 0.8667, 5 % 0.9000, mean 0.9587, sd 0.0355: 90 % fails in
+one of forty splits, so no single split is a check. The bands are 0.86 (public) and 0.93 (here), 5.3 and 5.7 standard
+deviations below the mean; the one-sided tolerance bound (content 0.9995, confidence 0.95, 200 seeds) is 3.7 below.
+Neither SGD nor a fixed order can be told by accuracy alone: that is what the path and the order are for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +31,7 @@ SECTION = "section 4"
 MARKS = (0, 1, 2, 4, 9, 25)
 PATH_RTOL = 5e-4
 """Float32 rounding moves 25 steps of Adam by 1e-5 of the loss; a weight decay of 0.01 moves it by 3e-3."""
-ACCURACY = 0.90
+ACCURACY = 0.93
 ORDER_ATOL = 2e-3
 """A step of Adam moves each weight by about lr = 0.05; float32 rounding by 1e-5 of that."""
 EARLIER = {
@@ -126,18 +142,37 @@ def wrong_paths(start, X, y, lr, marks):
         "Adam with its default learning rate, whatever lr says": run(rate=0.001),
         "the squared error in place of the cross-entropy": run(loss=squares),
         "a softmax before the cross-entropy, which wants logits": run(loss=of_probabilities),
-        "gradients that are never cleared: is zero_grad() missing?": run(clear=False),
-        "one epoch, whatever epochs says": lambda: at(path(start, batch[:1], lr) + [path(start, batch[:1], lr)[1]] * max(marks)),
+        "gradients that are never cleared (is zero_grad() missing?)": run(clear=False),
+        "one epoch, whatever epochs says": lambda: at(
+            path(start, batch[:1], lr) + [path(start, batch[:1], lr)[1]] * max(marks)
+        ),
         "two batches in each epoch, though batch_size holds all samples": lambda: at(path(start, halves, lr), 2),
+        "Adam that starts anew in each epoch, and so forgets its averages": lambda: at(
+            forgetful(start, X, y, lr, max(marks))
+        ),
+        "training on Iris itself, in place of X_train": lambda: at(path(start, [iris_itself()] * max(marks), lr)),
         "one epoch too many": lambda: at([start, *path(start, [*batch, batch[0]], lr)[2:]]),
     }
 
 
+def forgetful(start, X, y, lr, epochs):
+    """The weights after each epoch where each has an Adam of its own."""
+    found = [start]
+    for _ in range(epochs):
+        found.append(path(found[-1], [(X, y)], lr)[-1])
+    return found
+
+
+def iris_itself():
+    """All of Iris, scaled."""
+    iris = load_iris()
+    X = (iris.X - iris.X.mean(axis=0)) / iris.X.std(axis=0)
+    return torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(iris.y)
+
+
 def check_path(student, X, y, seed, lr, batch_size, stand_in):
     """Fail unless full-batch training follows Adam's path from the initial weights."""
-    states = student.probe(
-        "states", X, y, seed, list(MARKS), lr=lr, batch_size=batch_size, stand_in=stand_in
-    )
+    states = student.probe("states", X, y, seed, list(MARKS), lr=lr, batch_size=batch_size, stand_in=stand_in)
     expect(states is not None, "fit must return the model, an nn.Module.", kind="not-a-module", pointer=SECTION)
     own = [weights_of(state) for state in states]
     A, a = torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y)
@@ -165,7 +200,7 @@ def test_larger_batches_than_samples_follow_adam(student, rng):
 def orders_of(states, X, y, lr):
     """In which order the samples were shown one by one in each epoch; None from the first epoch that fits none.
 
-    Adam's state goes on from epoch to epoch, so each epoch is replayed from the start with what is known of those before.
+    Adam's state goes on from epoch to epoch, so each is replayed from the start with what is known of those before.
     """
     A, a = torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y)
     known = []

@@ -101,7 +101,7 @@ def test_inertia_on_new_flowers(student, rng):
         rows = rng.permutation(150)[:120]
         X = (iris.X[rows] + rng.normal(0.0, 0.1, (120, 4)))[:, rng.permutation(4)]
         best = best_inertia(X, k)
-        # For k = 5 the second-best minimum is about 1 % away and right answers end there: allow the contract's 1 % twice.
+        # For k = 5 a second-best minimum is about 1 % away, and right answers may end there.
         allowed = ALLOWED if k == 3 else ALLOWED**2
         for result in student.probe("clusterings", X, k, rng.integers(1000, 10**6, size=3).tolist()):
             _, _, inertia = consistent(result, X, k)
@@ -117,12 +117,12 @@ def test_inertia_on_new_flowers(student, rng):
 @question("q5", points=0.5)
 def test_small_far_groups_get_their_centroid(student, rng):
     """A start that spreads finds a small group far away among 600 points; uniform starts do not."""
-    # k-means++ picks one of the far points in a single start with probability 0.7 or more, so ten starts fail with 1e-5.
+    # k-means++ picks a far point in a single start with probability 0.7 or more, so ten starts fail with 1e-5.
     # Uniform starts pick one in a tenth of the runs at most, and Lloyd's steps do not find it afterwards.
     X = np.concatenate([rng.standard_normal((600, 2)), np.array([60.0, -10.0]) + 0.1 * rng.standard_normal((2, 2))])
     X = X[rng.permutation(len(X))]
     for result in student.probe("clusterings", X, 2, rng.integers(1000, 10**6, size=2).tolist()):
-        _, labels, inertia = consistent(result, X, 2)
+        _, _, inertia = consistent(result, X, 2)
         expect(
             inertia < 2.0 * (len(X) - 2) * 1.5,
             "A small group far away gets no centroid: choose the start with probabilities proportional to the squared "
@@ -143,7 +143,8 @@ def test_many_starts_are_used(student, rng):
         _, _, inertia = consistent(result, X, 6)
         expect(
             inertia <= 1.05 * best,
-            "The result is that of a run that got stuck: start n_init times and keep the run with the smallest inertia.",
+            "The result is that of a run that got stuck: start n_init times and keep the run with the smallest "
+            "inertia.",
             kind="n-init",
             pointer=SECTION,
         )
@@ -156,7 +157,7 @@ def test_equal_points_and_empty_clusters(student, rng):
     X = distinct[rng.permutation(np.repeat(np.arange(3), 5))]
     for k in (3, 5):
         for result in student.probe("clusterings", X, k, rng.integers(1000, 10**6, size=3).tolist()):
-            _, labels, inertia = consistent(result, X, k)
+            _, _, inertia = consistent(result, X, k)
             expect(
                 inertia < 1e-9 * (X**2).sum(),
                 "Where there are no more different points than clusters, the inertia must be 0.",

@@ -177,7 +177,7 @@ def test_the_split_is_stratified(student, rng):
 
 @question("q1", points=0.5)
 def test_statistics_come_from_the_training_part(student, rng):
-    """mean and std (divisor n) are those of the unscaled training rows, and both parts are scaled with them."""
+    """The mean and std (divisor n) are those of the unscaled training rows, and both parts are scaled with them."""
     X, y = fresh_rows(rng, (40, 40, 40))
     A, B, _, _, mean, std = parts_of(student.split_and_scale(X, y, 0.25, 5), X)
     statistics(X, y, A, B, mean, std)

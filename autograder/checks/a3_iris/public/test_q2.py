@@ -72,7 +72,6 @@ def network(student, sizes, x, **options):
 
 def wrong_outputs(x, weights):
     """What typical mistakes give, by what the student reads."""
-    w1, b1, w2, b2 = weights
     right = chain(x, weights)
     return {
         "probabilities: leave the softmax to the loss": right.softmax(-1),
@@ -96,7 +95,10 @@ def test_default_network_has_83_parameters(student, torch_rng, device):
     x = torch.randn(6, 4, generator=torch_rng)
     weights, logits = network(student, (), x.to(device))
     expect(
-        sum(value.numel() for value in weights) == 83, "IrisNet() must have 83 parameters.", kind="layers", pointer=SECTION
+        sum(value.numel() for value in weights) == 83,
+        "IrisNet() must have 83 parameters.",
+        kind="layers",
+        pointer=SECTION,
     )
     assert_matches(logits, chain(x, weights), what="the output of IrisNet", candidates=wrong_outputs(x, weights),
                    axes=("batch", "class"), pointer=SECTION)  # fmt: skip

@@ -81,8 +81,8 @@ def test_one_epoch_moves_the_parameters(student, torch_rng, device):
     )
     _, right = written_out(weight, bias, X, y, 4, "sgd", 1)
     mistakes = {
-        "no update at all: is optimizer.step() or loss.backward() missing?": "no step",
-        "gradients that add up from batch to batch: is optimizer.zero_grad() missing?": "no zero_grad",
+        "no update at all (is optimizer.step() or loss.backward() missing?)": "no step",
+        "gradients that add up from batch to batch (is optimizer.zero_grad() missing?)": "no zero_grad",
         "gradients that are cleared between backward and step": "zero_grad late",
         "steps uphill": "uphill",
         "a loss of probabilities: the criterion wants logits": "softmax",
@@ -128,7 +128,7 @@ def wrong_accuracies(weight, bias, X, y):
     logits = X @ weight + bias
     hits = (logits.argmax(1) == y).double()
     return {
-        "the result in training mode: is model.eval() missing?": float((logits.argmin(1) == y).double().mean()),
+        "the result in training mode (is model.eval() missing?)": float((logits.argmin(1) == y).double().mean()),
         "a percentage: a share between 0 and 1 is asked for": 100 * float(hits.mean()),
         "the number of right answers, not their share": float(hits.sum()),
         "the share of wrong answers": 1 - float(hits.mean()),
@@ -141,7 +141,7 @@ def wrong_accuracies(weight, bias, X, y):
 
 @question("q3", points=0.75)
 def test_accuracy_restores_the_mode(student, torch_rng, device):
-    """accuracy is the share of right answers in eval mode; afterwards the model is in the mode in which it came."""
+    """The accuracy is the share of right answers in eval mode; afterwards the model is in the mode in which it came."""
     weight, bias, X, y = problem(torch_rng, 11, 4, 3)
     y = (X @ weight + bias).argmax(1)
     y[[1, 4, 7]] = (y[[1, 4, 7]] + 1) % 3  # eight of eleven are right

@@ -143,7 +143,7 @@ def test_kmeans_obeys_its_seed(student, rng):
 
 @question("q5", points=0.5)
 def test_smallest_and_largest_k(student, rng):
-    """k = 1 gives the mean of all points; k = N puts a centroid on every point."""
+    """With k = 1 comes the mean of all points; with k = N every point is a centroid."""
     X = 5 + 3 * rng.standard_normal((9, 4))
     centroids, labels, inertia = consistent(student.kmeans(X, 1, 0), X, 1)
     expect(

@@ -64,7 +64,8 @@ def check_pca(result, X, n):
         first = np.sign(right["components"][:, :1]) * right["components"]
         expect(
             not flipped.any() or not np.allclose(components, first),
-            "The signs make the first entry of each component positive: the entry with the largest absolute value must be.",
+            "The signs make the first entry of each component positive: it must be the entry with the largest "
+            "absolute value.",
             kind="sign",
             pointer=SECTION,
         )
@@ -129,6 +130,15 @@ def test_pca_reconstructs(student, rng):
     )
 
 
+def matched(table, best):
+    """The share of those that agree among the points of clusters that have a partner."""
+    size = len(table)
+    used = np.flatnonzero(table.sum(axis=0))
+    orders = itertools.permutations(range(size))
+    order = next(order for order in orders if sum(table[i, j] for i, j in enumerate(order)) == best)
+    return best / sum(table[i].sum() for i, j in enumerate(order) if j in used)
+
+
 def agreements(labels, y):
     """The right accuracy by trying all matchings, and what typical mistakes give."""
     size = max(labels.max(), y.max()) + 1
@@ -141,13 +151,14 @@ def agreements(labels, y):
         i, j = np.unravel_index(rest.argmax(), rest.shape)
         greedy, rest[i, :], rest[:, j] = greedy + rest[i, j], -1, -1
     return best / n, {
-        "the share of equal numbers: the numbers of clusters mean nothing, match them first": float((labels == y).mean()),
+        "the share of equal numbers: clusters are numbered at random, match them first": float((labels == y).mean()),
         "a matching in which several clusters share a class: match one to one": table.max(axis=1).sum() / n,
         "a matching in which several classes share a cluster: match one to one": table.max(axis=0).sum() / n,
         "a greedy matching: the largest count first need not be the best in total": greedy / n,
         "the worst matching": min(
             sum(table[i, j] for i, j in enumerate(order)) for order in itertools.permutations(range(size))
         ) / n,
+        "the share among the points of matched clusters: others count as wrong": matched(table, best),
         "a percentage": 100 * best / n,
         "the number of points that agree, not their share": best,
         "the share of points that do not agree": 1 - best / n,
@@ -167,4 +178,6 @@ def test_cluster_accuracy_examples(student):
         labels, y = np.array(labels), np.array(y)
         right, wrong = agreements(labels, y)
         got = student.cluster_accuracy(labels, y)
-        assert_matches(got, right, what="the result of cluster_accuracy", candidates=wrong, dtype=False, pointer=SECTION)
+        assert_matches(
+            got, right, what="the result of cluster_accuracy", candidates=wrong, dtype=False, pointer=SECTION
+        )
