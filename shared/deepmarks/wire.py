@@ -121,11 +121,10 @@ def decode(
     frame: bytes | memoryview,
     limits: WireLimits = WireLimits(),
     resolve: Callable[[Opaque], Any] | None = None,
-    device: str | None = None,
 ) -> Any:
     """The value in `frame`, in memory of its own; WireError if anything about the frame is wrong.
 
-    `resolve` turns handles into objects (on the side that keeps them); `device` is where tensors are put.
+    `resolve` turns handles into objects, on the side that keeps them. Tensors are on the CPU.
     """
     view = memoryview(frame)
     if len(view) > limits.frame:
@@ -141,7 +140,7 @@ def decode(
         raise
     except (ValueError, RecursionError) as error:
         raise WireError(f"the header is not valid: {type(error).__name__}") from error
-    decoder = _Decoder(view[4 + size :], limits, resolve, device)
+    decoder = _Decoder(view[4 + size :], limits, resolve)
     value = decoder.value(tree, 0)
     decoder.finish()
     return value
@@ -299,12 +298,10 @@ class _Decoder:
         buffers: memoryview,
         limits: WireLimits,
         resolve: Callable[[Opaque], Any] | None,
-        device: str | None,
     ) -> None:
         self.buffers = buffers
         self.limits = limits
         self.resolve = resolve
-        self.device = device
         self.items = 0
         self.cursor = 0
 
@@ -417,7 +414,7 @@ class _Decoder:
             dtype = _torch_dtypes()[rest[0]]
             plain = torch.from_numpy(raw.copy()).view(dtype) if count else torch.empty(0, dtype=dtype)
             tensor = plain.reshape(shape)
-        return tensor.to(self.device) if self.device is not None else tensor
+        return tensor
 
     def read_dtype(self, rest: list[Any], depth: int) -> torch.dtype:
         if len(rest) != 1 or type(rest[0]) is not str or rest[0] not in _TORCH_ITEMSIZE:

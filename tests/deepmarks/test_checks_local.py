@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from deepmarks.checks import Mismatch, NotAttempted, Opaque, StudentError
-from deepmarks.checks.local import check_namespace, local_student
+from deepmarks.checks import Mismatch, NotAttempted, Opaque, Student, StudentError
+from deepmarks.checks.local import LocalChannel, check_namespace, local_student
+from deepmarks.checks.workspace import Workspace
 
 SOURCE = """
 import torch
@@ -170,3 +171,14 @@ def test_public_checks_run_against_a_namespace(mini_folder, mini_solution, tmp_p
     forbidden = "def double(x):\n    return x.softmax(-1)"
     (question,) = check_namespace(folder, namespace, ["q1"], forbidden)
     assert str(question.outcome) == "broken"
+
+
+@pytest.mark.parametrize("device", ["meta", pytest.param("cuda", marks=pytest.mark.cuda)])
+def test_tensors_are_moved_to_the_device_of_the_run_unless_a_check_keeps_to_the_cpu(device):
+    """The meta device stands in for a GPU: it shows where tensors are without one."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    namespace: dict = {"__name__": "notebook", "where": lambda x: str(x[0].device.type)}
+    student = Student(LocalChannel(Workspace(namespace, "", device)))
+    assert student.where([torch.ones(2)]) == device
+    assert student.on("cpu").where([torch.ones(2)]) == "cpu"

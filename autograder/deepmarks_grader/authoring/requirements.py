@@ -19,6 +19,7 @@ STUDENT_PACKAGES = (
     "jupyterlab",
     "ipykernel",
     "rich",
+    "safetensors",
     "typer",
 )
 _BUILD_TOOLS = frozenset({"setuptools", "wheel"})

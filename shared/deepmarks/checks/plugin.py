@@ -78,14 +78,16 @@ class CheckPlugin:
     def student(self, request: pytest.FixtureRequest) -> Student:
         """The student's code."""
         info = self._infos[_check_name(request.node)]
-        return self.session.student(info.question, self._seed(request.node))
+        student = self.session.student(info.question, self._seed(request.node))
+        return student.on("cpu") if info.device == "cpu" else student
 
     @pytest.fixture
     def reference(self, request: pytest.FixtureRequest) -> Reference:
         """The reference solution; hidden checks only."""
         if self.session.reference is None:
             raise CheckError("only hidden checks may ask for the reference")
-        return self.session.reference(self._seed(request.node))
+        reference = self.session.reference(self._seed(request.node))
+        return reference.on("cpu") if self._infos[_check_name(request.node)].device == "cpu" else reference
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> np.random.Generator:
@@ -98,9 +100,9 @@ class CheckPlugin:
         return seeding.torch_generator(self._seed(request.node))
 
     @pytest.fixture
-    def device(self) -> str:
+    def device(self, request: pytest.FixtureRequest) -> str:
         """Where the student's code runs: "cpu" or "cuda"."""
-        return self.session.device
+        return "cpu" if self._infos[_check_name(request.node)].device == "cpu" else self.session.device
 
     @pytest.fixture
     def checkpoint(self) -> Attachment:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from deepmarks.checkpoints import CheckpointError
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
@@ -68,6 +69,13 @@ class Student:
         # it says could carry a hidden check's inputs out.
         self._names = frozenset(names)
         self._seed = seed
+        self._device: str | None = None
+
+    def on(self, device: str) -> Self:
+        """The same student with every call on `device`, wherever the others run."""
+        other = copy.copy(self)
+        other._device = device
+        return other
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("__"):
@@ -194,6 +202,8 @@ class Student:
         stand_in: Mapping[str, str] | None,
         seed: int | None,
     ) -> Reply:
+        if self._device is not None:
+            options["device"] = self._device
         if stand_in:
             options["stand_in"] = dict(stand_in)
         # Not the check's own seed: whoever has that can draw the check's inputs, and labels that never cross.

@@ -73,7 +73,7 @@ class Workspace:
 
     def answer(self, frame: bytes | memoryview) -> bytes:
         """The reply's frame for a request's frame; any exception of the student's code becomes a failure."""
-        data = wire.decode(frame, wire.TRUSTED_SENDER, self._resolve, self.device)
+        data = wire.decode(frame, wire.TRUSTED_SENDER, self._resolve)
         reply = self._reply(Operation(data["operation"]), data)
         try:
             answer = wire.encode({"id": data["id"], "reply": reply_to_data(reply)}, self._keep)
@@ -96,7 +96,9 @@ class Workspace:
     # ---------------------------------------------------------------- requests
 
     def _reply(self, operation: Operation, data: dict[str, Any]) -> Reply:
-        name, args, kwargs, options = data["name"], data["args"], data["kwargs"], data["options"]
+        device = None if data["options"].get("device") == "cpu" else self.device
+        args, kwargs, options = (_moved(data[key], device) for key in ("args", "kwargs", "options"))
+        name = data["name"]
         inputs = [*args, *(options.get("inputs") or ())]
         before = [self._snapshot(item) for item in inputs]
         operators: set[str] = set()
@@ -139,7 +141,7 @@ class Workspace:
             return self._keep_parts(function(*args, **kwargs), options.get("keep") or ())
         if operation is Operation.VJP:
             return run_vjp(function, args, kwargs, options)
-        return run_module(function, args, kwargs, options, self.device)
+        return run_module(function, args, kwargs, options, None if options.get("device") == "cpu" else self.device)
 
     def _get(self, name: str) -> Any:
         try:
@@ -252,6 +254,17 @@ def run_unit(namespace: dict[str, Any], code: types.CodeType, source: str, line:
     lines[line - 1 : line - 1 + len(own)] = own
     linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
     exec(code, namespace)
+
+
+def _moved(value: Any, device: str | None) -> Any:
+    """`value` with the tensors in it on `device`; None leaves them where they are."""
+    if device is None:
+        return value
+    if isinstance(value, dict):
+        return {key: _moved(item, device) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_moved(item, device) for item in value)
+    return value.to(device) if type(value).__name__ == "Tensor" else value
 
 
 def _unwatched(function: Any, pause: Callable[[], Any] | None) -> Any:

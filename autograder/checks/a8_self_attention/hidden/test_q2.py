@@ -164,9 +164,8 @@ def test_gradients_beside_queries_that_see_nothing(student, reference, torch_rng
             pointer=SECTION,
         )
         assert_matches(run.grads, expected.grads, what="the gradients for q, k, v", pointer=SECTION)
-        for index, inputs in enumerate((q, k, v)):
+        for index in range(3):
             moved = numerical_vjp(lambda *parts: reference.attention(*parts, mask)[0], (q, k, v), g, wrt=index)
-            assert moved.shape == inputs.shape
             assert_matches(run.grads[index], moved, what="the gradient", rtol=1e-6, atol=1e-8, pointer=SECTION)
 
     fairly(check)

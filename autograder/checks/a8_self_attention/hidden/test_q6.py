@@ -92,9 +92,7 @@ def test_learning_comes_from_the_steps(student, rng, torch_rng):
         pointer=SECTION,
     )
     tokens = torch.randint(10, (40, 8), generator=torch_rng)
-    early, late = (
-        student.probe("predict", student.call("train_reverse", seed, steps), tokens) for steps in (1, 20)
-    )
+    early, late = (student.probe("predict", student.call("train_reverse", seed, steps), tokens) for steps in (1, 20))
     expect(
         not torch.allclose(early, late, atol=1e-4),
         "After 20 steps the model is what it was after one: each step must change its parameters.",
