@@ -1,5 +1,7 @@
 # make demo   builds, grades sample submissions, prints the gradebook
 # make test   lint, types and all tests but the slow ones
+# make nightly   all tests, and the decoder fuzzed for ten minutes
+# make bench  ours against plain otter run; the cost of isolation
 # Both set up everything that they need; neither needs the other first.
 
 # An interpreter that every user can read is preferred: workers that give up root must be able to import.
@@ -44,6 +46,8 @@ unit: setup
 
 nightly: setup
 	$(BIN)/python -m pytest
+	$(BIN)/pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python tests/security/fuzz_wire.py -max_total_time=600
 
 build: setup
 	$(BIN)/deepmarks-grader build --out dist
@@ -53,6 +57,7 @@ prove: setup
 
 bench: setup
 	$(BIN)/python -m tests.benchmarks.grading
+	$(BIN)/python -m tests.benchmarks.isolation
 
 clean:
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

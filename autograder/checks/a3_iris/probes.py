@@ -16,14 +16,24 @@ def parameters_of(model):
     return {name: value.detach().cpu().clone() for name, value in model.named_parameters() if value.requires_grad}
 
 
-def network(student, sizes, x, train=False):
-    """The parameters of a fresh IrisNet(*sizes), and its logits for x. Without sizes, the defaults are used."""
+def network(student, sizes, x, strict=True):
+    """The parameters of a fresh IrisNet(*sizes), and its logits for x. Without sizes, the defaults are used.
+
+    Unless `strict`, a forward pass that raises gives None: the parameters may tell why.
+    """
     model = student.IrisNet(*sizes)
     if not isinstance(model, nn.Module):
         return None, None
-    model = model.to(x.device, x.dtype).train(train)
-    with torch.no_grad():
-        return parameters_of(model), model(x)
+    model = model.to(x.device, x.dtype)
+    try:
+        with torch.no_grad():
+            return parameters_of(model), model(x)
+    except NotImplementedError:
+        raise
+    except Exception:
+        if strict:
+            raise
+        return parameters_of(model), None
 
 
 # ------------------------------------------------------------------------------------- q3: loops

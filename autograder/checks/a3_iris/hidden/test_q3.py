@@ -63,7 +63,7 @@ def test_other_losses_and_optimisers(student, torch_rng, device, n, batch_size, 
     )
     means, state = written_out(*setting, 3)
     mistakes = {
-        "no update at all (is optimizer.step() or loss.backward() missing?)": "no step",
+        "no update at all (is step() or backward() missing, or zero_grad() between them?)": "no step",
         "gradients that add up from batch to batch (is optimizer.zero_grad() missing?)": "no zero_grad",
         "gradients that are cleared once an epoch only: clear them for each batch": "zero_grad once",
         "a cross-entropy of its own: use the criterion that is given": "criterion",

@@ -96,17 +96,16 @@ def best_inertia(X, k):
 @question("q5", points=0.75)
 def test_inertia_on_new_flowers(student, rng):
     """On flowers like Iris the inertia is at most 1 % above scikit-learn's, for several k and seeds."""
+    # A single k-means++ run fails in 10 % of the cases at most, ten in fewer than one in 10**9. (With more noise or a larger k
+    # second-best minima come near, and right answers would end there.)
     iris = load_iris()
-    for k in (3, 5):
-        rows = rng.permutation(150)[:120]
-        X = (iris.X[rows] + rng.normal(0.0, 0.1, (120, 4)))[:, rng.permutation(4)]
+    for k in (2, 3):
+        X = (iris.X + rng.normal(0.0, 0.03, (150, 4)))[:, rng.permutation(4)]
         best = best_inertia(X, k)
-        # For k = 5 a second-best minimum is about 1 % away, and right answers may end there.
-        allowed = ALLOWED if k == 3 else ALLOWED**2
         for result in student.probe("clusterings", X, k, rng.integers(1000, 10**6, size=3).tolist()):
             _, _, inertia = consistent(result, X, k)
             expect(
-                inertia <= allowed * best,
+                inertia <= ALLOWED * best,
                 "The inertia is more than 1 % above the best: run from several k-means++ starts, each until nothing "
                 "moves, and keep the best.",
                 kind="inertia-too-large",
@@ -115,17 +114,19 @@ def test_inertia_on_new_flowers(student, rng):
 
 
 @question("q5", points=0.5)
-def test_small_far_groups_get_their_centroid(student, rng):
-    """A start that spreads finds a small group far away among 600 points; uniform starts do not."""
-    # k-means++ picks a far point in a single start with probability 0.7 or more, so ten starts fail with 1e-5.
-    # Uniform starts pick one in a tenth of the runs at most, and Lloyd's steps do not find it afterwards.
-    X = np.concatenate([rng.standard_normal((600, 2)), np.array([60.0, -10.0]) + 0.1 * rng.standard_normal((2, 2))])
-    X = X[rng.permutation(len(X))]
-    for result in student.probe("clusterings", X, 2, rng.integers(1000, 10**6, size=2).tolist()):
-        _, _, inertia = consistent(result, X, 2)
+def test_small_far_groups_get_their_centroids(student, rng):
+    """A start that spreads finds two small groups far away from 600 points; uniform starts do not."""
+    # Measured: single k-means++ runs miss a group in 12 % of the cases, so ten in fewer than one in 10**8; uniform
+    # starts miss one in 98 %, ten still in 80 %, as Lloyd's steps leave one centroid for both.
+    crowd = rng.standard_normal((600, 2))
+    groups = [np.array(centre) + 0.3 * rng.standard_normal((3, 2)) for centre in ((90.0, 0.0), (67.0, 60.0))]
+    X = rng.permutation(np.concatenate([crowd, *groups]))
+    best = best_inertia(X, 3)
+    for result in student.probe("clusterings", X, 3, rng.integers(1000, 10**6, size=4).tolist()):
+        _, _, inertia = consistent(result, X, 3)
         expect(
-            inertia < 2.0 * (len(X) - 2) * 1.5,
-            "A small group far away gets no centroid: choose the start with probabilities proportional to the squared "
+            inertia <= ALLOWED * best,
+            "A small group far away gets no centroid of its own: choose the start with probabilities proportional to the squared "
             "distances (k-means++).",
             kind="start",
             pointer=SECTION,
@@ -134,12 +135,13 @@ def test_small_far_groups_get_their_centroid(student, rng):
 
 @question("q5", points=0.25)
 def test_many_starts_are_used(student, rng):
-    """The best of n_init = 10 runs is returned, where single runs often get stuck (six groups, six seeds)."""
-    # Two groups of three: a single k-means++ run ends in a worse minimum in 25 % to 45 % of the cases, ten in 0.03 %.
+    """The best of n_init = 20 runs is returned, where single runs often get stuck (six groups, six seeds)."""
+    # Measured: a single k-means++ run ends in a worse minimum in 34 % of the cases (53 % for the hardest of 40 data
+    # sets), twenty in fewer than one in 10**5.
     centres = np.array([[0, 0], [6, 0], [3, 5], [30, 0], [36, 0], [33, 5]], dtype=float)
-    X = np.concatenate([centre + rng.standard_normal((20, 2)) for centre in centres])
+    X = np.concatenate([centre + rng.standard_normal((15, 2)) for centre in centres])
     best = best_inertia(X, 6)
-    for result in student.probe("clusterings", X, 6, rng.integers(1000, 10**6, size=6).tolist(), n_init=10):
+    for result in student.probe("clusterings", X, 6, rng.integers(1000, 10**6, size=6).tolist(), n_init=20):
         _, _, inertia = consistent(result, X, 6)
         expect(
             inertia <= 1.05 * best,

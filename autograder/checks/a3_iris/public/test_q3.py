@@ -81,9 +81,8 @@ def test_one_epoch_moves_the_parameters(student, torch_rng, device):
     )
     _, right = written_out(weight, bias, X, y, 4, "sgd", 1)
     mistakes = {
-        "no update at all (is optimizer.step() or loss.backward() missing?)": "no step",
+        "no update at all (is step() or backward() missing, or zero_grad() between them?)": "no step",
         "gradients that add up from batch to batch (is optimizer.zero_grad() missing?)": "no zero_grad",
-        "gradients that are cleared between backward and step": "zero_grad late",
         "steps uphill": "uphill",
         "a loss of probabilities: the criterion wants logits": "softmax",
     }

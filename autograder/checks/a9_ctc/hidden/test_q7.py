@@ -1,7 +1,27 @@
 """A network that reads, as the grader checks it.
 
-Calibration:
-@@CALIBRATION@@
+Calibration: processor seconds of one core at about 50 steps a second, 400 training images, 150 fresh ones, the
+library's loss. Character error rates (CER) and mean CTC losses (nats a text) on the fresh ones, by seconds of training:
+
+    network, number of seeds                          0 s        1 s          2 s          3 s          5 s
+    reference (24)                      CER    0.77-1.36  0.05-0.37  0.008-0.045  0.003-0.024  0.000-0.022
+                                        loss   10.5-12.0  0.54-1.60    0.11-0.35    0.06-0.22    0.02-0.16
+    LSTM, no batch norm, Adam 1e-3 (8)  CER    0.79-1.20       1.00    0.79-1.00    0.07-0.19    0.03-0.05
+    same, 32 and 64 channels,
+      batches of 16 (5)                 CER    0.82-0.85       1.00    0.38-1.00    0.05-0.22    0.03-0.05
+    LSTM, batch norm, 32 and 64
+      channels, batches of 64 (4)       CER    0.83-0.85       1.00         1.00         1.00    0.18-0.51
+                                        loss   11.0-11.4  5.16-5.34    4.59-4.69    3.70-3.76    1.48-1.97
+    known to be bad:
+    learning rate 1e-4 (4)              CER                    1.00         1.00         1.00    0.90-0.97
+    targets reversed (4)                CER                    1.00    0.64-0.87    0.73-0.82    0.77-0.81
+    texts of other images (4)           CER                    1.00    0.93-1.00    0.79-0.97    0.74-0.85
+    blank is the last class (4)         CER                1.48-1.56    1.67-1.75    1.69-1.76    1.73-1.80
+    characters in sorted order (4)      CER               0.92-0.96     0.97-0.98    0.98-0.98    0.97-0.98
+
+So 0.45 is twenty times the reference's worst at five seconds, and the reference is below it after one; what is known to be
+bad stays above 0.65, and an untrained network above 0.75. A loss of 8 after one second lies between untrained networks and
+those that have learned how often the classes occur (5.2).
 """
 
 from __future__ import annotations
@@ -18,11 +38,11 @@ from deepmarks.checks import assert_matches, expect, question
 SECTION = "section 7"
 CHARSET = "27045"
 SECONDS = 5.0
-BUSY = 0.5
+BUSY = 0.6
 """The share of the processor below which a training is repeated with more time on the clock."""
 LONGEST = 11.0
-READS = 0.7
-READS_WELL = 0.4
+READS = 0.65
+READS_WELL = 0.45
 LIBRARY = {
     "collapse": "probes.library_collapse",
     "extend": "probes.library_extend",
@@ -168,14 +188,14 @@ def test_outputs_for_other_sizes(student, torch_rng, height, width):
 
 @question("q7", points=0.75, device="cpu")
 def test_network_reads_captchas(student, reference, rng):
-    """After five seconds of training the character error rate on fresh captchas is below 0.7."""
+    """After five seconds of training the character error rate on fresh captchas is below 0.65."""
     model = trained(student, rng)
     rate, read, outputs, texts = judge(student, reference, model, rng)
     if rate >= READS:
         explain(reference, rate, read, outputs, texts)
     expect(
         rate < READS,
-        "The network has not learned to read: its character error rate after five seconds is 0.7 or more.",
+        "The network has not learned to read: its character error rate after five seconds is 0.65 or more.",
         detail=f"error rate {rate:.3f}",
         kind="error-rate",
         pointer=SECTION,
@@ -184,7 +204,7 @@ def test_network_reads_captchas(student, reference, rng):
 
 @question("q7", points=0.75, device="cpu")
 def test_network_reads_captchas_well(student, reference, rng):
-    """After five seconds of training the character error rate on other fresh captchas is below 0.4."""
+    """After five seconds of training the character error rate on other fresh captchas is below 0.45."""
     # The network of the check before, if there is one: each training costs five seconds.
     model = student.probe("last_trained")
     rate, read, outputs, texts = judge(student, reference, model, rng) if model is not None else (1.0, [], None, [])
@@ -195,7 +215,7 @@ def test_network_reads_captchas_well(student, reference, rng):
         explain(reference, rate, read, outputs, texts)
     expect(
         rate < READS_WELL,
-        "The network reads, but with too many errors: its character error rate after five seconds is 0.4 or more.",
+        "The network reads, but with too many errors: its character error rate after five seconds is 0.45 or more.",
         detail=f"error rate {rate:.3f}",
         kind="error-rate",
         pointer=SECTION,
