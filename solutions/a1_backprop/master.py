@@ -92,6 +92,7 @@ def to_do(ax, names):
     note = f"fill in {names},\nthen run this cell again"
     ax.text(0.5, 0.5, note, ha="center", va="center", transform=ax.transAxes, bbox={"fc": "#fff6d8", "ec": GREY})
 
+
 # %% [markdown]
 # ## The idea
 #
@@ -118,11 +119,22 @@ def to_do(ax, names):
 fig, ax = plt.subplots(figsize=(8.6, 2.2))
 ax.set(xlim=(-0.6, 8.9), ylim=(-1.35, 1.25))
 ax.axis("off")
-nodes = [(0, "$w$", "10", "16"), (2.6, r"$y = w\,x$", "10", "16"), (5.2, "$e = t - y$", "−8", "−16"),
-         (7.8, "$L = e^2$", "64", "1")]
+nodes = [
+    (0, "$w$", "10", "16"),
+    (2.6, r"$y = w\,x$", "10", "16"),
+    (5.2, "$e = t - y$", "−8", "−16"),
+    (7.8, "$L = e^2$", "64", "1"),
+]
 for x, label, value, slope in nodes:
-    ax.text(x, 0, label, ha="center", va="center", fontsize=12,
-            bbox={"boxstyle": "round,pad=0.55", "fc": "#f3f6fa", "ec": BLUE})
+    ax.text(
+        x,
+        0,
+        label,
+        ha="center",
+        va="center",
+        fontsize=12,
+        bbox={"boxstyle": "round,pad=0.55", "fc": "#f3f6fa", "ec": BLUE},
+    )
     ax.text(x, 0.7, value, ha="center", va="center", fontsize=12)
     ax.text(x, -0.7, slope, ha="center", va="center", fontsize=12, color=RED)
 slopes = [r"\partial y/\partial w = x = 1", r"\partial e/\partial y = -1", r"\partial L/\partial e = 2e"]
@@ -168,6 +180,7 @@ plt.show()
 # %% [raw]
 # # BEGIN SOLUTION
 
+
 # %%
 def linear_neuron_step(x: float, w: float, target: float, lr: float) -> tuple[float, float, float]:
     """Take one step of gradient descent for a neuron with a single weight.
@@ -197,7 +210,8 @@ def linear_neuron_step(x: float, w: float, target: float, lr: float) -> tuple[fl
     """ # BEGIN PROMPT
     # TODO: the loss, its derivative for w by the chain rule, and the weight after one step
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
+
 
 # %% [raw]
 # # END SOLUTION
@@ -286,6 +300,7 @@ plt.show()
 # %% [raw]
 # # BEGIN SOLUTION
 
+
 # %%
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """The logistic function 1 / (1 + exp(-x)), entry by entry.
@@ -309,7 +324,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     """ # BEGIN PROMPT
     # TODO: the logistic function, arranged so that exp never overflows
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
 
 
 def sigmoid_grad_from_output(s: np.ndarray) -> np.ndarray:
@@ -331,7 +346,8 @@ def sigmoid_grad_from_output(s: np.ndarray) -> np.ndarray:
     """ # BEGIN PROMPT
     # TODO: the derivative as a function of s alone
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
+
 
 # %% [raw]
 # # END SOLUTION
@@ -431,6 +447,7 @@ plt.show()
 # %% [raw]
 # # BEGIN SOLUTION
 
+
 # %%
 def init_params(n_in: int, n_hidden: int, n_out: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Draw the weights of a two-layer network.
@@ -459,7 +476,7 @@ def init_params(n_in: int, n_hidden: int, n_out: int, rng: np.random.Generator) 
     """ # BEGIN PROMPT
     # TODO: standard normal weights from rng, zero biases, in a dict
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
 
 
 def forward(params: dict[str, np.ndarray], X: np.ndarray) -> tuple[np.ndarray, object]:
@@ -489,7 +506,8 @@ def forward(params: dict[str, np.ndarray], X: np.ndarray) -> tuple[np.ndarray, o
     """ # BEGIN PROMPT
     # TODO: two layers, each with weights, biases and a sigmoid; return the outputs and a cache
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
+
 
 # %% [raw]
 # # END SOLUTION
@@ -560,14 +578,27 @@ plt.show()
 fig, ax = plt.subplots(figsize=(9.4, 2.7))
 ax.set(xlim=(-0.5, 10.5), ylim=(-1.7, 1.4))
 ax.axis("off")
-chain = [("$X$", "$(N, n_{in})$"), ("$a_1$", "$(N, n_{hidden})$"), ("$h$", "$(N, n_{hidden})$"),
-         ("$a_2$", "$(N, n_{out})$"), (r"$\hat y$", "$(N, n_{out})$"), ("$E$", "number")]
+chain = [
+    ("$X$", "$(N, n_{in})$"),
+    ("$a_1$", "$(N, n_{hidden})$"),
+    ("$h$", "$(N, n_{hidden})$"),
+    ("$a_2$", "$(N, n_{out})$"),
+    (r"$\hat y$", "$(N, n_{out})$"),
+    ("$E$", "number"),
+]
 ahead = [r"$X W_1 + b_1$", r"$\sigma$", r"$h\,W_2 + b_2$", r"$\sigma$", r"$\frac{1}{2}\Sigma(\hat y - y)^2$"]
 back = ["", r"$\odot\; h(1-h)$", r"$\cdot\; W_2^{\top}$", r"$\odot\;\hat y(1-\hat y)$", r"$\hat y - y$"]
 names = ["", r"$\delta_1$", "", r"$\delta_2$", "", "1"]
 for i, (label, shape) in enumerate(chain):
-    ax.text(2 * i, 0, label, ha="center", va="center", fontsize=13,
-            bbox={"boxstyle": "circle,pad=0.35", "fc": "#f3f6fa", "ec": BLUE})
+    ax.text(
+        2 * i,
+        0,
+        label,
+        ha="center",
+        va="center",
+        fontsize=13,
+        bbox={"boxstyle": "circle,pad=0.35", "fc": "#f3f6fa", "ec": BLUE},
+    )
     ax.text(2 * i, 1.2, shape, ha="center", va="center", fontsize=8, color=GREY)
     ax.text(2 * i, -0.85, names[i], ha="center", va="center", fontsize=12, color=RED)
 for i in range(5):
@@ -620,6 +651,7 @@ plt.show()
 # %% [raw]
 # # BEGIN SOLUTION
 
+
 # %%
 def half_sse(y_hat: np.ndarray, y: np.ndarray) -> float:
     """Half the sum of the squared errors, over the batch and the outputs.
@@ -642,7 +674,7 @@ def half_sse(y_hat: np.ndarray, y: np.ndarray) -> float:
     """ # BEGIN PROMPT
     # TODO: half the sum of the squared errors
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
 
 
 def backward(params: dict[str, np.ndarray], cache: object, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -678,7 +710,8 @@ def backward(params: dict[str, np.ndarray], cache: object, y: np.ndarray) -> dic
     """ # BEGIN PROMPT
     # TODO: delta2, then delta1, then the four gradients
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
+
 
 # %% [raw]
 # # END SOLUTION
@@ -737,6 +770,7 @@ def backward(params: dict[str, np.ndarray], cache: object, y: np.ndarray) -> dic
 # %% [raw]
 # # BEGIN SOLUTION
 
+
 # %%
 def numerical_gradient(f, x: np.ndarray, eps: float = 1e-5) -> np.ndarray:
     """The gradient of a function by central differences.
@@ -773,7 +807,8 @@ def numerical_gradient(f, x: np.ndarray, eps: float = 1e-5) -> np.ndarray:
     """ # BEGIN PROMPT
     # TODO: for each entry of x, the central difference
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
+
 
 # %% [raw]
 # # END SOLUTION
@@ -811,8 +846,10 @@ def gradients_both_ways(rng):
     params, X, y = init_params(3, 4, 2, rng), rng.standard_normal((5, 3)), rng.uniform(size=(5, 2))
     by_hand = backward(params, forward(params, X)[1], y)
     for name in params:
+
         def loss(value, name=name):
             return half_sse(forward({**params, name: value}, X)[0], y)
+
         yield name, by_hand["d" + name], numerical_gradient(loss, params[name])
 
 
@@ -872,6 +909,7 @@ plt.show()
 # %% [raw]
 # # BEGIN SOLUTION
 
+
 # %%
 def train(X: np.ndarray, y: np.ndarray, n_hidden: int, epochs: int, lr: float, rng: np.random.Generator):
     """Train a two-layer network with full-batch gradient descent on `half_sse`.
@@ -912,7 +950,8 @@ def train(X: np.ndarray, y: np.ndarray, n_hidden: int, epochs: int, lr: float, r
     """ # BEGIN PROMPT
     # TODO: initialise; then, epochs times: forward, note the loss, backward, update
     raise NotImplementedError
-    """ # END PROMPT
+    """  # END PROMPT
+
 
 # %% [raw]
 # # END SOLUTION
@@ -936,12 +975,72 @@ if result is not None:
 # %% tags=["otter_ignore"] jupyter={"source_hidden": true}
 # 5 %, 50 % and 95 % points of the loss over 20,000 starts of the reference solution.
 KNOTS = [1, 2, 4, 8, 16, 32, 63, 126, 251, 501, 1000, 1585, 1995, 2512, 3162, 3981, 5012, 6310, 7943, 10000]
-LOW = [0.25, 0.25, 0.25, 0.249, 0.247, 0.244, 0.241, 0.236, 0.227, 0.204, 0.131, 0.0486, 0.0267, 0.0155,
-       0.00962, 0.00626, 0.00424, 0.00294, 0.00208, 0.00149]
-MID = [0.278, 0.276, 0.273, 0.267, 0.26, 0.254, 0.25, 0.25, 0.247, 0.24, 0.214, 0.162, 0.112, 0.0543,
-       0.0243, 0.0122, 0.00695, 0.00431, 0.00284, 0.00195]
-HIGH = [0.392, 0.389, 0.382, 0.367, 0.336, 0.285, 0.261, 0.256, 0.253, 0.25, 0.249, 0.245, 0.235, 0.204,
-        0.152, 0.074, 0.0224, 0.00939, 0.00502, 0.00306]
+LOW = [
+    0.25,
+    0.25,
+    0.25,
+    0.249,
+    0.247,
+    0.244,
+    0.241,
+    0.236,
+    0.227,
+    0.204,
+    0.131,
+    0.0486,
+    0.0267,
+    0.0155,
+    0.00962,
+    0.00626,
+    0.00424,
+    0.00294,
+    0.00208,
+    0.00149,
+]
+MID = [
+    0.278,
+    0.276,
+    0.273,
+    0.267,
+    0.26,
+    0.254,
+    0.25,
+    0.25,
+    0.247,
+    0.24,
+    0.214,
+    0.162,
+    0.112,
+    0.0543,
+    0.0243,
+    0.0122,
+    0.00695,
+    0.00431,
+    0.00284,
+    0.00195,
+]
+HIGH = [
+    0.392,
+    0.389,
+    0.382,
+    0.367,
+    0.336,
+    0.285,
+    0.261,
+    0.256,
+    0.253,
+    0.25,
+    0.249,
+    0.245,
+    0.235,
+    0.204,
+    0.152,
+    0.074,
+    0.0224,
+    0.00939,
+    0.00502,
+    0.00306,
+]
 fig, (left, right) = plt.subplots(1, 2, figsize=(9.4, 3.9), width_ratios=[1.25, 1])
 left.fill_between(KNOTS, LOW, HIGH, color=GREY, alpha=0.25, lw=0, label="90 % of starts")
 left.plot(KNOTS, MID, color=GREY, lw=1, label="median")

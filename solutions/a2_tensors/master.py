@@ -105,6 +105,8 @@ bare(axes["strip"], 12, 1, "the storage: twelve numbers in a row")
 for address, number in enumerate(storage.tolist()):
     cell(axes["strip"], address, 0, f"{number}", f"@{address}", CELLS(0.1 + address / 15)[:3])
 plt.show()
+
+
 # %% [markdown]
 # The last view has the stride 0: its three rows are one and the same row. Keep it in mind, for this is how
 # broadcasting works. And a tensor whose numbers lie in memory in the order in which you read them (`t`,
@@ -169,7 +171,7 @@ def make_tensors(
     """ # BEGIN PROMPT
     # TODO: five tensors; mind who shares memory with whom
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -205,6 +207,8 @@ for ax, values, name in zip(axes[0], (array, array, before), ("array", "shared",
 for ax, values, name in zip(axes[1], (array, shared, copied), ("array", "shared", "copied"), strict=True):
     heat(ax, values, f"yours: {name}", cmap="RdBu", vmin=-9, vmax=9)
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -253,7 +257,7 @@ def pick(t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, tor
     """ # BEGIN PROMPT
     # TODO: four ways to index
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def zero_column(t: torch.Tensor, j: int) -> torch.Tensor:
@@ -266,7 +270,7 @@ def zero_column(t: torch.Tensor, j: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: leave t alone
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def join(a: torch.Tensor, b: torch.Tensor, dim: int) -> torch.Tensor:
@@ -283,7 +287,7 @@ def join(a: torch.Tensor, b: torch.Tensor, dim: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: one line
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -338,6 +342,8 @@ for i in range(3):
 axes[1].text(-0.75, 1.5, "-", fontsize=18, ha="center", va="center")
 axes[2].text(-0.75, 1.5, "=", fontsize=18, ha="center", va="center")
 plt.show()
+
+
 # %% [markdown]
 # **einsum: write down the index sum.** Give every axis a letter. A letter that stands on the left of the
 # arrow and not on the right is summed over; everything else is an outer loop that you need not write.
@@ -386,7 +392,7 @@ def gram(t: torch.Tensor) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: one line
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def pairwise_sq_dists(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -407,7 +413,7 @@ def pairwise_sq_dists(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: two norms, one product, nothing below zero
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def batched_scores(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
@@ -426,7 +432,7 @@ def batched_scores(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: one einsum
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -464,6 +470,8 @@ axes[3].set_yscale("symlog", linthresh=1e-7)
 axes[3].set(title="smallest 'squared distance' in float32", xlabel="distance of the points from the origin")
 axes[3].legend(frameon=False)
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -519,7 +527,7 @@ def one_hot(labels: torch.Tensor, num_classes: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: zeros, then scatter ones
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def standardize(x: torch.Tensor, dim: int) -> torch.Tensor:
@@ -538,7 +546,7 @@ def standardize(x: torch.Tensor, dim: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: subtract the mean, divide by the standard deviation
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def is_view(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -549,7 +557,7 @@ def is_view(a: torch.Tensor, b: torch.Tensor) -> bool:
     """ # BEGIN PROMPT
     # TODO: compare the storages
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -595,6 +603,8 @@ axes[3].plot(u, (-u * u / 2).exp() / (2 * np.pi) ** 0.5, ":", color=ORANGE, line
 axes[3].set(title="two columns, standardised", yticks=[])
 axes[3].legend(frameon=False, fontsize=7)
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [markdown]
@@ -645,6 +655,8 @@ arrow(ax, spots["xW"], spots["W"], ORANGE, r"$\bar W = x\,\bar z^{\top}$", -0.25
 arrow(ax, spots["z"], spots["b"], ORANGE, r"$\bar b = \bar z$", -0.25, (0.12, -0.3))
 ax.set_title("the graph of logistic regression: nodes recorded on the way forward, walked on the way back")
 plt.show()
+
+
 # %% [markdown]
 # The graph is no secret. `grad_fn` is the node of a tensor, `next_functions` are the nodes before it, and the
 # leaves end in `AccumulateGrad`, which is where `.grad` is written:
@@ -660,6 +672,8 @@ def print_graph(function, depth=0):
 x, y = torch.ones(5), torch.zeros(3)
 w, b = torch.randn(5, 3, requires_grad=True), torch.randn(3, requires_grad=True)
 print_graph(F.binary_cross_entropy_with_logits(x @ w + b, y).grad_fn)
+
+
 # %% [raw]
 # # BEGIN QUESTION
 # name: q5
@@ -717,7 +731,7 @@ def logistic_grads(
     """ # BEGIN PROMPT
     # TODO: leaves of your own, loss, gradients; leave no traces
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -754,6 +768,8 @@ axes[3].plot([-span, span], [-span, span], color=GREY, linewidth=0.8)
 axes[3].plot(slopes.flatten(), dw.flatten(), "o", color=BLUE, markersize=4)
 axes[3].set(title="yours against differences", xlabel="central difference", ylabel="your dw")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [markdown]
@@ -830,7 +846,7 @@ class CubeSigmoid(torch.autograd.Function):
         """ # BEGIN PROMPT
         # TODO: save, compute
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
     @staticmethod
     def backward(ctx, grad_output: torch.Tensor) -> torch.Tensor:
@@ -843,7 +859,7 @@ class CubeSigmoid(torch.autograd.Function):
         """ # BEGIN PROMPT
         # TODO: the chain rule
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
 
 def accumulate(fn: Callable[[torch.Tensor], torch.Tensor], xs: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -867,12 +883,10 @@ def accumulate(fn: Callable[[torch.Tensor], torch.Tensor], xs: Sequence[torch.Te
     """ # BEGIN PROMPT
     # TODO: differentiate inside the loop
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
-def hessian_vector_product(
-    f: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, v: torch.Tensor
-) -> torch.Tensor:
+def hessian_vector_product(f: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """Return H v, where H is the Hessian of `f` at `x`.
 
     Args:
@@ -894,7 +908,7 @@ def hessian_vector_product(
     """ # BEGIN PROMPT
     # TODO: backward through a backward
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -972,6 +986,8 @@ for point in torch.cartesian_prod(torch.tensor([-1.2, 0.0, 1.2]), torch.tensor([
     axes[2].plot(*(point + right / 2.2), "o", color=ORANGE, markersize=3.5, zorder=4)
 axes[2].set(title="grey: $v$; blue: your $Hv$; dots: where it must end", aspect="equal", xticks=[], yticks=[])
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [markdown]
@@ -1041,7 +1057,7 @@ class MLP(nn.Module):
         """ # BEGIN PROMPT
         # TODO: create the layers
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn inputs (N, ...) with in_features numbers each into logits (N, classes)."""
@@ -1051,7 +1067,7 @@ class MLP(nn.Module):
         """ # BEGIN PROMPT
         # TODO: flatten, then layer by layer
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
@@ -1062,7 +1078,7 @@ def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
     """ # BEGIN PROMPT
     # TODO: save the state_dict
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike) -> nn.Module:
@@ -1078,7 +1094,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> nn.Module:
     """ # BEGIN PROMPT
     # TODO: load weights only, into the model that was given
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def evaluate(
@@ -1112,7 +1128,7 @@ def evaluate(
     """ # BEGIN PROMPT
     # TODO: remember the mode, loop without a graph, weigh by samples, restore
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]

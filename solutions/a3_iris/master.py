@@ -89,6 +89,8 @@ def scatter(ax, points, classes, names=SPECIES, **style):
         chosen = points[np.asarray(classes) == c]
         own = {"s": 16, "color": COLOURS[c], "marker": MARKERS[c], "alpha": 0.8, "lw": 0, **style}
         ax.scatter(chosen[:, 0], chosen[:, 1], label=name, **own)
+
+
 # %% [markdown]
 # ## The idea
 #
@@ -124,6 +126,8 @@ for i, row in enumerate(axes):
 handles, names = axes[0, 1].get_legend_handles_labels()
 fig.legend(handles, names, loc="outside upper center", ncols=3, markerscale=2, title=f"{iris.source}; lengths in cm")
 plt.show()
+
+
 # %% [raw]
 # # BEGIN QUESTION
 # name: q1
@@ -197,7 +201,7 @@ def split_and_scale(
     """ # BEGIN PROMPT
     # TODO: choose the test rows of each class, then mean and std of the training rows, then scale both
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -230,6 +234,8 @@ else:
     right.legend(fontsize=8)
 left.set(xlabel="petal length, scaled", ylabel="petal width, scaled", title=f"Your split ({iris.source})")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -284,7 +290,7 @@ class IrisNet(nn.Module):
         """ # BEGIN PROMPT
         # TODO: two linear layers
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn measurements (N, in_features) into logits (N, classes)."""
@@ -294,7 +300,7 @@ class IrisNet(nn.Module):
         """ # BEGIN PROMPT
         # TODO: linear, ReLU, linear
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
 
 # %% [raw]
@@ -342,6 +348,8 @@ for seed, ax in enumerate(axes):
     ax.set_title(f"untrained, seed {seed}")
 axes[0].set_ylabel("petal width, scaled")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -416,7 +424,7 @@ def train_epoch(
     """ # BEGIN PROMPT
     # TODO: the five steps for each batch, and the sum of the losses of all samples
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def accuracy(model: nn.Module, X: torch.Tensor, y: torch.Tensor, device: str | torch.device) -> float:
@@ -439,7 +447,7 @@ def accuracy(model: nn.Module, X: torch.Tensor, y: torch.Tensor, device: str | t
     """ # BEGIN PROMPT
     # TODO: eval mode, argmax of the logits, the mode as it was
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -480,6 +488,8 @@ for ax, what in ((left, "train_epoch"), (right, "accuracy")):
 left.set(xlabel="epoch", ylabel="mean loss per sample", yscale="log", title="Training loss")
 right.set(xlabel="epoch", ylabel="accuracy", ylim=(0.2, 1.03), title=f"Accuracy on 30 test flowers ({iris.source})")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -548,9 +558,7 @@ def fit(
     # BEGIN SOLUTION NO PROMPT
     torch.manual_seed(seed)
     model = IrisNet()
-    data = TensorDataset(
-        torch.as_tensor(X_train, dtype=torch.float32), torch.as_tensor(y_train, dtype=torch.int64)
-    )
+    data = TensorDataset(torch.as_tensor(X_train, dtype=torch.float32), torch.as_tensor(y_train, dtype=torch.int64))
     order = torch.Generator().manual_seed(seed)
     loader = DataLoader(data, batch_size=batch_size, shuffle=True, generator=order)
     criterion = nn.CrossEntropyLoss()
@@ -562,7 +570,7 @@ def fit(
     """ # BEGIN PROMPT
     # TODO: seed, model, shuffled loader, Adam, cross-entropy, epochs
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -625,6 +633,8 @@ axes[0].set(ylabel="petal width, scaled", title=f"Decision regions ({iris.source
 axes[1].set_title("Confusion matrix, test part")
 axes[2].set_title("20 seeds, 60 epochs each")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -731,7 +741,7 @@ def kmeans(
     """ # BEGIN PROMPT
     # TODO: n_init times: a k-means++ start, then assign and update until nothing moves; keep the best
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -849,7 +859,7 @@ def pca(X: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray, np.nd
     """ # BEGIN PROMPT
     # TODO: centre, SVD, signs, scores, shares of the variance
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def cluster_accuracy(labels: np.ndarray, y: np.ndarray) -> float:
@@ -873,7 +883,7 @@ def cluster_accuracy(labels: np.ndarray, y: np.ndarray) -> float:
     """ # BEGIN PROMPT
     # TODO: count how often each cluster meets each class, choose the pairs that agree most
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]

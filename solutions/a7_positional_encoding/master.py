@@ -104,6 +104,8 @@ axes[0, 0].set_ylabel("without\npositions")
 axes[1, 0].set_ylabel("with\npositions")
 fig.colorbar(image, ax=axes, shrink=0.8)
 plt.show()
+
+
 # %% [raw]
 # # BEGIN QUESTION
 # name: q1
@@ -160,7 +162,7 @@ def clock_encoding(t: int, bases: Sequence[int]) -> list[int]:
     """ # BEGIN PROMPT
     # TODO: the remainder is the digit, the quotient goes on to the next base
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -266,6 +268,8 @@ for x, text in [(0.8, "A"), (-0.8, "B")]:
 axes[2].text(0, -0.35, "A and B: same sine (0.6),\nother cosine", ha="center", va="center", fontsize=8)
 axes[2].set(title="a hand needs both", xlabel="cosine", ylabel="sine", aspect="equal", xlim=(-1.3, 1.3))
 plt.show()
+
+
 # %% [markdown]
 # **Precision.** The entries lie between -1 and 1, so float32 can hold them to $6 \cdot 10^{-8}$. The *angles*
 # are another matter: float32 has 24 bits, and near $100\,000$ its neighbouring numbers are $2^{-7} \approx
@@ -301,7 +305,7 @@ def sinusoidal(max_len: int, d_model: int, base: float = 10000.0) -> torch.Tenso
     """ # BEGIN PROMPT
     # TODO: angles (max_len, pairs) in float64, sines and cosines interleaved, float32 at the end
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -355,6 +359,8 @@ axes[1].text(1, 1.3e-6, "what is asked for", fontsize=7, color=GREY)
 axes[1].set(title="error of column 2", xlabel="position $t$", ylabel="absolute error", ylim=(1e-10, 1))
 axes[1].legend(frameon=False, loc="upper left")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -434,7 +440,7 @@ def shift_matrix(k: int, d_model: int, base: float = 10000.0) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: a block of 2 x 2 for each pair; mind which sine has the minus sign
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def relative_dot(pe: torch.Tensor) -> torch.Tensor:
@@ -453,7 +459,7 @@ def relative_dot(pe: torch.Tensor) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: entry k is the dot product of row 0 and row k
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -496,6 +502,8 @@ for d, colour in [(16, GREEN), (64, BLUE), (512, ORANGE)]:
 axes[2].set(title="the decay", xlabel="distance $k$", ylabel="relative to $k = 0$")
 axes[2].legend(frameon=False)
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -556,7 +564,7 @@ class LearnedPositionalEncoding(nn.Module):
         """ # BEGIN PROMPT
         # TODO: create the parameter weight; small random numbers are a good start
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x + weight[:n] for x (..., n, d_model); ValueError if n is greater than max_len."""
@@ -569,7 +577,7 @@ class LearnedPositionalEncoding(nn.Module):
         """ # BEGIN PROMPT
         # TODO: check the length, then add the first n rows
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
 
 def add_positions(x: torch.Tensor, pe: torch.Tensor, p: float, training: bool) -> torch.Tensor:
@@ -597,7 +605,7 @@ def add_positions(x: torch.Tensor, pe: torch.Tensor, p: float, training: bool) -
     """ # BEGIN PROMPT
     # TODO: the sum, then dropout if training
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -633,6 +641,8 @@ axes[3].plot(rates, [3 * float((y != 0).float().mean()) for y in results], "^", 
 axes[3].set(title="inverted dropout keeps the mean", xlabel="p", ylim=(0, 4))
 axes[3].legend(frameon=False, fontsize=8, loc="lower left")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -713,7 +723,7 @@ def rope(x: torch.Tensor, positions: torch.Tensor, base: float = 10000.0) -> tor
     """ # BEGIN PROMPT
     # TODO: angles (n, d / 2), rotate the pairs, put them side by side again
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -769,6 +779,8 @@ axes[2].plot(distances[::8], cosines[::8], "o", mfc="none", ms=4, color=GREY, la
 axes[2].set(title="the decay, d = 128", xlabel="distance $m - n$", ylabel="score", ylim=(0, 1.05))
 axes[2].legend(frameon=False, fontsize=8)
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -849,7 +861,7 @@ def alibi_bias(n_heads: int, n: int, causal: bool = True) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: the slopes, the distances, the future
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]

@@ -98,6 +98,8 @@ heat(axes[3], W, "weights $W$ (2, 4)", "query", "key", cmap="Oranges", vmax=1)
 heat(axes[4], V, "values $V$ (4, 2)", "key", "feature", cmap="Greens", vmax=1)
 heat(axes[5], W @ V, "$WV$ (2, 2)", "query", "feature", cmap="Greens", vmax=1)
 plt.show()
+
+
 # %% [markdown]
 # **One convention for masks, everywhere in this notebook:** a mask is boolean and `True` means *may attend*.
 # `F.scaled_dot_product_attention` has the same convention. `nn.MultiheadAttention` has the opposite one:
@@ -170,7 +172,7 @@ def softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: subtract the maximum, exponentiate, normalise; mind the rows of -inf
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def softmax_vjp(s: torch.Tensor, g: torch.Tensor, dim: int) -> torch.Tensor:
@@ -192,7 +194,7 @@ def softmax_vjp(s: torch.Tensor, g: torch.Tensor, dim: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: s_j times (g_j minus the sum of g_i s_i)
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -281,6 +283,8 @@ for name, colour in [("unscaled", ORANGE), ("scaled", BLUE)]:
 axes[2].set(title="the softmax saturates without the scale", xlabel="$d$", ylim=(0, 1.02))
 axes[2].legend(frameon=False, fontsize=7)
 plt.show()
+
+
 # %% [markdown]
 # **The mask.** It is boolean, `True` means may attend, and it broadcasts to the shape of the scores `(...,
 # n, m)`. A mask of shape `(m,)` hides keys from all queries, one of shape `(n, m)` is shared by the batch.
@@ -317,7 +321,7 @@ def attention(
     """ # BEGIN PROMPT
     # TODO: scaled scores, mask, softmax over the keys, weighted mean of the values
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -327,6 +331,8 @@ generator = torch.Generator().manual_seed(3)
 q, k, v = (torch.randn(4, 8, generator=generator) for _ in range(3))
 out, weights = attention(q, k, v)
 print("out", tuple(out.shape), " weights", tuple(weights.shape), " row sums", weights.sum(-1).tolist())
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -408,7 +414,7 @@ def attention_vjp(
     """ # BEGIN PROMPT
     # TODO: the three steps backwards
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def causal_mask(n: int) -> torch.Tensor:
@@ -419,7 +425,7 @@ def causal_mask(n: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: True on and below the diagonal
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def padding_mask(lengths: torch.Tensor | list[int], n: int) -> torch.Tensor:
@@ -436,7 +442,7 @@ def padding_mask(lengths: torch.Tensor | list[int], n: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: compare positions with lengths
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -458,6 +464,8 @@ fig, axes = plt.subplots(1, 4, figsize=(11, 3.1), layout="constrained")
 for ax, (title, mask) in zip(axes, masks.items(), strict=True):
     heat(ax, attention(q, k, v, mask)[1], title, "query", "key", cmap="Oranges", vmax=1)
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -521,6 +529,8 @@ axes[0].set_xticklabels(["features 0-3", "features 4-7", "features 8-11"])
 for ax in axes[1:]:
     ax.set_xticklabels(["head 0", "head 1", "head 2"])
 plt.show()
+
+
 # %% [markdown]
 # **Parameters.** Lay them out as `torch.nn.MultiheadAttention` does, so that trained weights can be loaded:
 #
@@ -578,7 +588,7 @@ class MultiHeadAttention(nn.Module):
         """ # BEGIN PROMPT
         # TODO: create in_proj_weight, in_proj_bias and out_proj (and give the parameters sensible values)
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Attend within each sequence.
@@ -601,7 +611,7 @@ class MultiHeadAttention(nn.Module):
         """ # BEGIN PROMPT
         # TODO: project, split into heads, attend, merge, project
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
 
 # %% [raw]
@@ -617,6 +627,8 @@ sample, seen = torch.randn(2, 5, 12), causal_mask(5)
 with torch.no_grad():
     difference = our_mha(sample, seen) - torch_mha(sample, sample, sample, attn_mask=~seen)[0]
 print(f"largest difference: {difference.abs().max():.1e}")
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -695,12 +707,12 @@ for ax, lr in zip(axes, [0.001, 0.01], strict=True):
 axes[0].set_ylabel("cross-entropy")
 axes[0].legend(frameon=False, loc="lower left")
 plt.show()
+
+
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
-def decode_step(
-    mha: MultiHeadAttention, x_t: torch.Tensor, cache: object | None
-) -> tuple[torch.Tensor, object]:
+def decode_step(mha: MultiHeadAttention, x_t: torch.Tensor, cache: object | None) -> tuple[torch.Tensor, object]:
     """Return the causal attention's output for one new position, and the cache for the next call.
 
     Args:
@@ -724,7 +736,7 @@ def decode_step(
     """ # BEGIN PROMPT
     # TODO: project x_t, append to the cache, attend with one query
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 class TransformerBlock(nn.Module):
@@ -753,7 +765,7 @@ class TransformerBlock(nn.Module):
         """ # BEGIN PROMPT
         # TODO: create self_attn, linear1, linear2, norm1, norm2
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Run the layer on x (batch, n, d_model); `mask` as in `MultiHeadAttention`."""
@@ -764,7 +776,7 @@ class TransformerBlock(nn.Module):
         """ # BEGIN PROMPT
         # TODO: two branches, each added to its own input
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
 
 # %% [raw]
@@ -910,7 +922,7 @@ def train_reverse(seed: int, steps: int) -> nn.Module:
     """ # BEGIN PROMPT
     # TODO: a model with positions, a loop over batches, cross-entropy
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]

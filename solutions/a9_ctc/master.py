@@ -109,6 +109,8 @@ for ax, picture, text in zip(axes.flat, render_captchas(sample_texts, 0), sample
     ax.set_title(text)
     ax.axis("off")
 plt.show()
+
+
 # %% [raw]
 # # BEGIN QUESTION
 # name: q1
@@ -166,7 +168,7 @@ def one_hot_captcha(text: str, charset: str, length: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: refuse what does not fit, then set one entry of each block
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def decode_captcha(vector: torch.Tensor, charset: str) -> str:
@@ -182,7 +184,7 @@ def decode_captcha(vector: torch.Tensor, charset: str) -> str:
     """ # BEGIN PROMPT
     # TODO: find the character of each block
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -206,6 +208,8 @@ try:
     one_hot_captcha("27045", CHARSET, 4)
 except ValueError as error:
     print("five characters in four positions:", error)
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -263,6 +267,8 @@ for ax, labels in zip(axes, [[1, 2], [1, 1]], strict=True):
     ax.set(yticks=range(4))
     ax.tick_params(length=0, which="both")
 plt.show()
+
+
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -281,7 +287,7 @@ def collapse(path: Sequence[int], blank: int = 0) -> list[int]:
     """ # BEGIN PROMPT
     # TODO: merge repeats, then remove blanks
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def extend(labels: Sequence[int], blank: int = 0) -> list[int]:
@@ -298,7 +304,7 @@ def extend(labels: Sequence[int], blank: int = 0) -> list[int]:
     """ # BEGIN PROMPT
     # TODO: a blank on both sides of every label
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def min_time_steps(labels: Sequence[int]) -> int:
@@ -310,7 +316,7 @@ def min_time_steps(labels: Sequence[int]) -> int:
     """ # BEGIN PROMPT
     # TODO: count the labels, and what equal neighbours need on top
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -328,6 +334,8 @@ ax.bar(names, [groups[name] for name in names], color=BLUE)
 ax.set(title=f"all {3**5} paths of five steps, by the text they collapse to", ylabel="number of paths")
 ax.tick_params(axis="x", rotation=60)
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -447,6 +455,8 @@ ax.text(dies + 6, -30, f"from step {dies} on the product is exactly 0", color=OR
 ax.set(title="one path, probability 0.2 at each of 500 steps", xlabel="step", ylabel="log10 of its probability")
 ax.legend(frameon=False, loc="lower left")
 plt.show()
+
+
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -501,7 +511,7 @@ def ctc_alpha(log_probs: torch.Tensor, labels: Sequence[int], blank: int = 0) ->
     """ # BEGIN PROMPT
     # TODO: the first row, then one row from the last: stay, step, skip, plus the emission
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -545,6 +555,8 @@ heat(axes[1], right_alpha, r"$\log\alpha$ from all paths", "-s-e-e-", vmin=low, 
 gap = own_alpha.exp() - right_alpha.exp()
 heat(axes[2], gap, r"difference of $\alpha$", "-s-e-e-", vmin=-0.02, vmax=0.02, cmap="RdBu")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -611,7 +623,7 @@ def ctc_loss(log_probs: torch.Tensor, labels: Sequence[int], blank: int = 0) -> 
     """ # BEGIN PROMPT
     # TODO: add up the states in which a path may end
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def ctc_loss_batch(
@@ -659,7 +671,7 @@ def ctc_loss_batch(
     """ # BEGIN PROMPT
     # TODO: the loss of every sample by its own lengths, then the reduction
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -697,6 +709,8 @@ for name, function in [("yours", ctc_loss_batch), ("library", F.ctc_loss)]:
 axes[2].barh(list(bars), list(bars.values()), color=[BLUE, GREY])
 axes[2].set(title="milliseconds for 40 samples, forward and backward", xlabel="ms")
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -794,7 +808,7 @@ def ctc_grad(logits: torch.Tensor, labels: Sequence[int], blank: int = 0) -> tor
     """ # BEGIN PROMPT
     # TODO: alpha, beta, the posterior of each class, softmax minus posterior
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -838,6 +852,8 @@ axes[0, 0].set_ylabel("output $y$")
 axes[1, 0].set_ylabel(r"posterior $\gamma$")
 axes[0, 0].legend(frameon=False, ncols=2)
 plt.show()
+
+
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -909,7 +925,7 @@ def greedy_decode(log_probs: torch.Tensor, blank: int = 0) -> list[int]:
     """ # BEGIN PROMPT
     # TODO: the best class of each step, collapsed
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def beam_decode(log_probs: torch.Tensor, beam_width: int, blank: int = 0) -> list[int]:
@@ -947,7 +963,7 @@ def beam_decode(log_probs: torch.Tensor, beam_width: int, blank: int = 0) -> lis
     """ # BEGIN PROMPT
     # TODO: prefixes with two log-probabilities each; add what arrives at the same prefix; keep the best
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def edit_distance(a: Sequence[object], b: Sequence[object]) -> int:
@@ -971,7 +987,7 @@ def edit_distance(a: Sequence[object], b: Sequence[object]) -> int:
     """ # BEGIN PROMPT
     # TODO: fill the table of distances of all beginnings
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 def cer(refs: Sequence[Sequence[object]], hyps: Sequence[Sequence[object]]) -> float:
@@ -988,7 +1004,7 @@ def cer(refs: Sequence[Sequence[object]], hyps: Sequence[Sequence[object]]) -> f
     """ # BEGIN PROMPT
     # TODO: sums of edits and of lengths
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]
@@ -1094,6 +1110,8 @@ for i, (name, shape, colour) in enumerate(blocks):
 ax.set(xlim=(-1, 11), ylim=(-0.9, 1))
 ax.axis("off")
 plt.show()
+
+
 # %% [markdown]
 # `CRNN(num_classes, height=32, hidden=64)` maps images (N, 1, height, W) to log-probabilities (W // 4, N,
 # num_classes). `num_classes` includes the blank, **class 0 is the blank, and class 1 + j is `charset[j]`**.
@@ -1135,7 +1153,7 @@ class CRNN(nn.Module):
         """ # BEGIN PROMPT
         # TODO: convolutions with pooling, a bidirectional recurrent layer, a linear map
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Turn images (N, 1, height, W) into log-probabilities (W // 4, N, num_classes)."""
@@ -1147,7 +1165,7 @@ class CRNN(nn.Module):
         """ # BEGIN PROMPT
         # TODO: features, columns to the front, recurrence, log-probabilities
         raise NotImplementedError
-        """; # END PROMPT
+        """  # END PROMPT
 
 
 def train_crnn(images: torch.Tensor, texts: Sequence[str], charset: str, seed: int, seconds: float) -> nn.Module:
@@ -1186,7 +1204,7 @@ def train_crnn(images: torch.Tensor, texts: Sequence[str], charset: str, seed: i
     """ # BEGIN PROMPT
     # TODO: targets, then batches, loss and steps until the time is up
     raise NotImplementedError
-    """; # END PROMPT
+    """  # END PROMPT
 
 
 # %% [raw]

@@ -67,15 +67,6 @@ def consistent(result, X, k):
         pointer=SECTION,
     )
     right = squares.min(axis=1).sum()
-    for wrong, sentence in (
-        (right / len(X), "The inertia looks like the mean of the squared distances: it is their sum."),
-        (np.sqrt(squares.min(axis=1)).sum(), "The inertia looks like the sum of the distances: square them."),
-        (np.sqrt(right), "The inertia looks like the root of the sum: leave the root out."),
-        (((X - X.mean(axis=0)) ** 2).sum(), "The inertia looks like the sum of squares around the mean of all points."),
-        (squares.sum(), "The inertia looks like the sum over all centroids: only a point's own centroid counts."),
-    ):
-        expect(np.isclose(right, wrong, rtol=1e-3) or not np.isclose(inertia, wrong, rtol=1e-6, atol=1e-12),
-               sentence, kind="inertia", pointer=SECTION)  # fmt: skip
     expect(
         np.isclose(inertia, right, rtol=1e-2, atol=1e-9) or np.isclose(inertia, own.sum(), rtol=1e-2, atol=1e-9),
         "The inertia is not the sum of the squared distances of the points to their centroids.",
@@ -96,8 +87,8 @@ def best_inertia(X, k):
 @question("q5", points=0.75)
 def test_inertia_on_new_flowers(student, rng):
     """On flowers like Iris the inertia is at most 1 % above scikit-learn's, for several k and seeds."""
-    # A single k-means++ run fails in 10 % of the cases at most, ten in fewer than one in 10**9. (With more noise or a larger k
-    # second-best minima come near, and right answers would end there.)
+    # A single k-means++ run fails in about 9 % of the cases, ten in fewer than one in 10**9. (With more noise or a
+    # larger k second-best minima come near, and right answers would end there.)
     iris = load_iris()
     for k in (2, 3):
         X = (iris.X + rng.normal(0.0, 0.03, (150, 4)))[:, rng.permutation(4)]
@@ -126,7 +117,8 @@ def test_small_far_groups_get_their_centroids(student, rng):
         _, _, inertia = consistent(result, X, 3)
         expect(
             inertia <= ALLOWED * best,
-            "A small group far away gets no centroid of its own: choose the start with probabilities proportional to the squared "
+            "A small group far away gets no centroid of its own: choose the start with probabilities proportional to "
+            "the squared "
             "distances (k-means++).",
             kind="start",
             pointer=SECTION,

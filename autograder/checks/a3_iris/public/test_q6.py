@@ -171,8 +171,8 @@ def test_cluster_accuracy_examples(student):
     examples = [
         ([2, 2, 2, 0, 0, 1, 1, 1, 1], [0, 0, 0, 1, 1, 2, 2, 2, 2]),
         ([1, 1, 1, 1, 0, 0, 2, 2, 2, 2], [0, 0, 0, 0, 0, 0, 1, 1, 2, 2]),
-        # 0 meets 0 five times, but 4 + 4 is better than 5 + 1.
-        ([0] * 9 + [1] * 5 + [2] * 2, [0] * 5 + [1] * 4 + [0] * 4 + [1] * 1 + [2] * 2),
+        # Cluster 1 meets class 0 five times, but 4 + 4 is better than 5 + 1.
+        ([1] * 9 + [2] * 5 + [0] * 2, [0] * 5 + [1] * 4 + [0] * 4 + [1] * 1 + [2] * 2),
     ]
     for labels, y in examples:
         labels, y = np.array(labels), np.array(y)
