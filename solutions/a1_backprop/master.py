@@ -210,7 +210,7 @@ def linear_neuron_step(x: float, w: float, target: float, lr: float) -> tuple[fl
     """ # BEGIN PROMPT
     # TODO: the loss, its derivative for w by the chain rule, and the weight after one step
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -324,7 +324,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     """ # BEGIN PROMPT
     # TODO: the logistic function, arranged so that exp never overflows
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def sigmoid_grad_from_output(s: np.ndarray) -> np.ndarray:
@@ -346,7 +346,7 @@ def sigmoid_grad_from_output(s: np.ndarray) -> np.ndarray:
     """ # BEGIN PROMPT
     # TODO: the derivative as a function of s alone
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -476,7 +476,7 @@ def init_params(n_in: int, n_hidden: int, n_out: int, rng: np.random.Generator) 
     """ # BEGIN PROMPT
     # TODO: standard normal weights from rng, zero biases, in a dict
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def forward(params: dict[str, np.ndarray], X: np.ndarray) -> tuple[np.ndarray, object]:
@@ -506,7 +506,7 @@ def forward(params: dict[str, np.ndarray], X: np.ndarray) -> tuple[np.ndarray, o
     """ # BEGIN PROMPT
     # TODO: two layers, each with weights, biases and a sigmoid; return the outputs and a cache
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -674,7 +674,7 @@ def half_sse(y_hat: np.ndarray, y: np.ndarray) -> float:
     """ # BEGIN PROMPT
     # TODO: half the sum of the squared errors
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def backward(params: dict[str, np.ndarray], cache: object, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -710,7 +710,7 @@ def backward(params: dict[str, np.ndarray], cache: object, y: np.ndarray) -> dic
     """ # BEGIN PROMPT
     # TODO: delta2, then delta1, then the four gradients
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -807,7 +807,7 @@ def numerical_gradient(f, x: np.ndarray, eps: float = 1e-5) -> np.ndarray:
     """ # BEGIN PROMPT
     # TODO: for each entry of x, the central difference
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -950,7 +950,7 @@ def train(X: np.ndarray, y: np.ndarray, n_hidden: int, epochs: int, lr: float, r
     """ # BEGIN PROMPT
     # TODO: initialise; then, epochs times: forward, note the loss, backward, update
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]

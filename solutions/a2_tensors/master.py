@@ -171,7 +171,7 @@ def make_tensors(
     """ # BEGIN PROMPT
     # TODO: five tensors; mind who shares memory with whom
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -257,7 +257,7 @@ def pick(t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, tor
     """ # BEGIN PROMPT
     # TODO: four ways to index
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def zero_column(t: torch.Tensor, j: int) -> torch.Tensor:
@@ -270,7 +270,7 @@ def zero_column(t: torch.Tensor, j: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: leave t alone
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def join(a: torch.Tensor, b: torch.Tensor, dim: int) -> torch.Tensor:
@@ -287,7 +287,7 @@ def join(a: torch.Tensor, b: torch.Tensor, dim: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: one line
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -392,7 +392,7 @@ def gram(t: torch.Tensor) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: one line
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def pairwise_sq_dists(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -413,7 +413,7 @@ def pairwise_sq_dists(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: two norms, one product, nothing below zero
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def batched_scores(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
@@ -432,7 +432,7 @@ def batched_scores(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: one einsum
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -527,7 +527,7 @@ def one_hot(labels: torch.Tensor, num_classes: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: zeros, then scatter ones
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def standardize(x: torch.Tensor, dim: int) -> torch.Tensor:
@@ -546,7 +546,7 @@ def standardize(x: torch.Tensor, dim: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: subtract the mean, divide by the standard deviation
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def is_view(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -557,7 +557,7 @@ def is_view(a: torch.Tensor, b: torch.Tensor) -> bool:
     """ # BEGIN PROMPT
     # TODO: compare the storages
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -731,7 +731,7 @@ def logistic_grads(
     """ # BEGIN PROMPT
     # TODO: leaves of your own, loss, gradients; leave no traces
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -846,7 +846,7 @@ class CubeSigmoid(torch.autograd.Function):
         """ # BEGIN PROMPT
         # TODO: save, compute
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
     @staticmethod
     def backward(ctx, grad_output: torch.Tensor) -> torch.Tensor:
@@ -859,7 +859,7 @@ class CubeSigmoid(torch.autograd.Function):
         """ # BEGIN PROMPT
         # TODO: the chain rule
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
 
 def accumulate(fn: Callable[[torch.Tensor], torch.Tensor], xs: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -883,7 +883,7 @@ def accumulate(fn: Callable[[torch.Tensor], torch.Tensor], xs: Sequence[torch.Te
     """ # BEGIN PROMPT
     # TODO: differentiate inside the loop
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def hessian_vector_product(f: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
@@ -908,7 +908,7 @@ def hessian_vector_product(f: Callable[[torch.Tensor], torch.Tensor], x: torch.T
     """ # BEGIN PROMPT
     # TODO: backward through a backward
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -1057,7 +1057,7 @@ class MLP(nn.Module):
         """ # BEGIN PROMPT
         # TODO: create the layers
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn inputs (N, ...) with in_features numbers each into logits (N, classes)."""
@@ -1067,7 +1067,7 @@ class MLP(nn.Module):
         """ # BEGIN PROMPT
         # TODO: flatten, then layer by layer
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
@@ -1078,7 +1078,7 @@ def save_weights(model: nn.Module, path: str | os.PathLike) -> None:
     """ # BEGIN PROMPT
     # TODO: save the state_dict
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike) -> nn.Module:
@@ -1094,7 +1094,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike) -> nn.Module:
     """ # BEGIN PROMPT
     # TODO: load weights only, into the model that was given
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def evaluate(
@@ -1128,7 +1128,7 @@ def evaluate(
     """ # BEGIN PROMPT
     # TODO: remember the mode, loop without a graph, weigh by samples, restore
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]

@@ -201,7 +201,7 @@ def split_and_scale(
     """ # BEGIN PROMPT
     # TODO: choose the test rows of each class, then mean and std of the training rows, then scale both
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -290,7 +290,7 @@ class IrisNet(nn.Module):
         """ # BEGIN PROMPT
         # TODO: two linear layers
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn measurements (N, in_features) into logits (N, classes)."""
@@ -300,7 +300,7 @@ class IrisNet(nn.Module):
         """ # BEGIN PROMPT
         # TODO: linear, ReLU, linear
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
 
 # %% [raw]
@@ -424,7 +424,7 @@ def train_epoch(
     """ # BEGIN PROMPT
     # TODO: the five steps for each batch, and the sum of the losses of all samples
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def accuracy(model: nn.Module, X: torch.Tensor, y: torch.Tensor, device: str | torch.device) -> float:
@@ -447,7 +447,7 @@ def accuracy(model: nn.Module, X: torch.Tensor, y: torch.Tensor, device: str | t
     """ # BEGIN PROMPT
     # TODO: eval mode, argmax of the logits, the mode as it was
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -570,7 +570,7 @@ def fit(
     """ # BEGIN PROMPT
     # TODO: seed, model, shuffled loader, Adam, cross-entropy, epochs
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -741,7 +741,7 @@ def kmeans(
     """ # BEGIN PROMPT
     # TODO: n_init times: a k-means++ start, then assign and update until nothing moves; keep the best
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -859,7 +859,7 @@ def pca(X: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray, np.nd
     """ # BEGIN PROMPT
     # TODO: centre, SVD, signs, scores, shares of the variance
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def cluster_accuracy(labels: np.ndarray, y: np.ndarray) -> float:
@@ -883,7 +883,7 @@ def cluster_accuracy(labels: np.ndarray, y: np.ndarray) -> float:
     """ # BEGIN PROMPT
     # TODO: count how often each cluster meets each class, choose the pairs that agree most
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]

@@ -162,7 +162,7 @@ def clock_encoding(t: int, bases: Sequence[int]) -> list[int]:
     """ # BEGIN PROMPT
     # TODO: the remainder is the digit, the quotient goes on to the next base
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -305,7 +305,7 @@ def sinusoidal(max_len: int, d_model: int, base: float = 10000.0) -> torch.Tenso
     """ # BEGIN PROMPT
     # TODO: angles (max_len, pairs) in float64, sines and cosines interleaved, float32 at the end
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -440,7 +440,7 @@ def shift_matrix(k: int, d_model: int, base: float = 10000.0) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: a block of 2 x 2 for each pair; mind which sine has the minus sign
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def relative_dot(pe: torch.Tensor) -> torch.Tensor:
@@ -459,7 +459,7 @@ def relative_dot(pe: torch.Tensor) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: entry k is the dot product of row 0 and row k
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -564,7 +564,7 @@ class LearnedPositionalEncoding(nn.Module):
         """ # BEGIN PROMPT
         # TODO: create the parameter weight; small random numbers are a good start
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x + weight[:n] for x (..., n, d_model); ValueError if n is greater than max_len."""
@@ -577,7 +577,7 @@ class LearnedPositionalEncoding(nn.Module):
         """ # BEGIN PROMPT
         # TODO: check the length, then add the first n rows
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
 
 def add_positions(x: torch.Tensor, pe: torch.Tensor, p: float, training: bool) -> torch.Tensor:
@@ -605,7 +605,7 @@ def add_positions(x: torch.Tensor, pe: torch.Tensor, p: float, training: bool) -
     """ # BEGIN PROMPT
     # TODO: the sum, then dropout if training
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -723,7 +723,7 @@ def rope(x: torch.Tensor, positions: torch.Tensor, base: float = 10000.0) -> tor
     """ # BEGIN PROMPT
     # TODO: angles (n, d / 2), rotate the pairs, put them side by side again
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -861,7 +861,7 @@ def alibi_bias(n_heads: int, n: int, causal: bool = True) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: the slopes, the distances, the future
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]

@@ -172,7 +172,7 @@ def softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: subtract the maximum, exponentiate, normalise; mind the rows of -inf
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def softmax_vjp(s: torch.Tensor, g: torch.Tensor, dim: int) -> torch.Tensor:
@@ -194,7 +194,7 @@ def softmax_vjp(s: torch.Tensor, g: torch.Tensor, dim: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: s_j times (g_j minus the sum of g_i s_i)
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -321,7 +321,7 @@ def attention(
     """ # BEGIN PROMPT
     # TODO: scaled scores, mask, softmax over the keys, weighted mean of the values
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -414,7 +414,7 @@ def attention_vjp(
     """ # BEGIN PROMPT
     # TODO: the three steps backwards
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def causal_mask(n: int) -> torch.Tensor:
@@ -425,7 +425,7 @@ def causal_mask(n: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: True on and below the diagonal
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def padding_mask(lengths: torch.Tensor | list[int], n: int) -> torch.Tensor:
@@ -442,7 +442,7 @@ def padding_mask(lengths: torch.Tensor | list[int], n: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: compare positions with lengths
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -588,7 +588,7 @@ class MultiHeadAttention(nn.Module):
         """ # BEGIN PROMPT
         # TODO: create in_proj_weight, in_proj_bias and out_proj (and give the parameters sensible values)
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Attend within each sequence.
@@ -611,7 +611,7 @@ class MultiHeadAttention(nn.Module):
         """ # BEGIN PROMPT
         # TODO: project, split into heads, attend, merge, project
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
 
 # %% [raw]
@@ -736,7 +736,7 @@ def decode_step(mha: MultiHeadAttention, x_t: torch.Tensor, cache: object | None
     """ # BEGIN PROMPT
     # TODO: project x_t, append to the cache, attend with one query
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 class TransformerBlock(nn.Module):
@@ -765,7 +765,7 @@ class TransformerBlock(nn.Module):
         """ # BEGIN PROMPT
         # TODO: create self_attn, linear1, linear2, norm1, norm2
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Run the layer on x (batch, n, d_model); `mask` as in `MultiHeadAttention`."""
@@ -776,7 +776,7 @@ class TransformerBlock(nn.Module):
         """ # BEGIN PROMPT
         # TODO: two branches, each added to its own input
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
 
 # %% [raw]
@@ -922,7 +922,7 @@ def train_reverse(seed: int, steps: int) -> nn.Module:
     """ # BEGIN PROMPT
     # TODO: a model with positions, a loop over batches, cross-entropy
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]

@@ -168,7 +168,7 @@ def one_hot_captcha(text: str, charset: str, length: int) -> torch.Tensor:
     """ # BEGIN PROMPT
     # TODO: refuse what does not fit, then set one entry of each block
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def decode_captcha(vector: torch.Tensor, charset: str) -> str:
@@ -184,7 +184,7 @@ def decode_captcha(vector: torch.Tensor, charset: str) -> str:
     """ # BEGIN PROMPT
     # TODO: find the character of each block
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -287,7 +287,7 @@ def collapse(path: Sequence[int], blank: int = 0) -> list[int]:
     """ # BEGIN PROMPT
     # TODO: merge repeats, then remove blanks
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def extend(labels: Sequence[int], blank: int = 0) -> list[int]:
@@ -304,7 +304,7 @@ def extend(labels: Sequence[int], blank: int = 0) -> list[int]:
     """ # BEGIN PROMPT
     # TODO: a blank on both sides of every label
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def min_time_steps(labels: Sequence[int]) -> int:
@@ -316,7 +316,7 @@ def min_time_steps(labels: Sequence[int]) -> int:
     """ # BEGIN PROMPT
     # TODO: count the labels, and what equal neighbours need on top
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -511,7 +511,7 @@ def ctc_alpha(log_probs: torch.Tensor, labels: Sequence[int], blank: int = 0) ->
     """ # BEGIN PROMPT
     # TODO: the first row, then one row from the last: stay, step, skip, plus the emission
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -623,7 +623,7 @@ def ctc_loss(log_probs: torch.Tensor, labels: Sequence[int], blank: int = 0) -> 
     """ # BEGIN PROMPT
     # TODO: add up the states in which a path may end
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def ctc_loss_batch(
@@ -671,7 +671,7 @@ def ctc_loss_batch(
     """ # BEGIN PROMPT
     # TODO: the loss of every sample by its own lengths, then the reduction
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -808,7 +808,7 @@ def ctc_grad(logits: torch.Tensor, labels: Sequence[int], blank: int = 0) -> tor
     """ # BEGIN PROMPT
     # TODO: alpha, beta, the posterior of each class, softmax minus posterior
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -925,7 +925,7 @@ def greedy_decode(log_probs: torch.Tensor, blank: int = 0) -> list[int]:
     """ # BEGIN PROMPT
     # TODO: the best class of each step, collapsed
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def beam_decode(log_probs: torch.Tensor, beam_width: int, blank: int = 0) -> list[int]:
@@ -963,7 +963,7 @@ def beam_decode(log_probs: torch.Tensor, beam_width: int, blank: int = 0) -> lis
     """ # BEGIN PROMPT
     # TODO: prefixes with two log-probabilities each; add what arrives at the same prefix; keep the best
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def edit_distance(a: Sequence[object], b: Sequence[object]) -> int:
@@ -987,7 +987,7 @@ def edit_distance(a: Sequence[object], b: Sequence[object]) -> int:
     """ # BEGIN PROMPT
     # TODO: fill the table of distances of all beginnings
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 def cer(refs: Sequence[Sequence[object]], hyps: Sequence[Sequence[object]]) -> float:
@@ -1004,7 +1004,7 @@ def cer(refs: Sequence[Sequence[object]], hyps: Sequence[Sequence[object]]) -> f
     """ # BEGIN PROMPT
     # TODO: sums of edits and of lengths
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]
@@ -1153,7 +1153,7 @@ class CRNN(nn.Module):
         """ # BEGIN PROMPT
         # TODO: convolutions with pooling, a bidirectional recurrent layer, a linear map
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Turn images (N, 1, height, W) into log-probabilities (W // 4, N, num_classes)."""
@@ -1165,7 +1165,7 @@ class CRNN(nn.Module):
         """ # BEGIN PROMPT
         # TODO: features, columns to the front, recurrence, log-probabilities
         raise NotImplementedError
-        """  # END PROMPT
+        """; # END PROMPT
 
 
 def train_crnn(images: torch.Tensor, texts: Sequence[str], charset: str, seed: int, seconds: float) -> nn.Module:
@@ -1204,7 +1204,7 @@ def train_crnn(images: torch.Tensor, texts: Sequence[str], charset: str, seed: i
     """ # BEGIN PROMPT
     # TODO: targets, then batches, loss and steps until the time is up
     raise NotImplementedError
-    """  # END PROMPT
+    """; # END PROMPT
 
 
 # %% [raw]

@@ -22,7 +22,11 @@ def test_worked_example_of_the_neuron(student):
         float(found[0]),
         64.0,
         what="the loss",
-        candidates={"half the squared error: this loss has no factor 1/2": 32.0, "the error without the square": 8.0},
+        candidates={
+            "half the squared error: this loss has no factor 1/2": 32.0,
+            "the error without the square": 8.0,
+            "the loss after the step: the loss of the old weight is asked for": 40.96,
+        },
         pointer=SECTION,
     )
     assert_matches(
@@ -71,6 +75,9 @@ def test_gradient_is_the_slope_of_the_loss(student, rng):
             "the gradient without the factors 2 and x": slopes / points / 2,
             "the gradient with x where its square belongs, or the other way round": slopes * points,
             "the gradient for x instead of w": slopes / points * weights,
+            "the gradient at the old weight, but the loss that comes with it is taken after the step": (
+                slopes / (1 - 0.2 * points**2) ** 2
+            ),
         },
         rtol=1e-6,  # finite differences of a parabola are exact but for rounding: about 1e-11 / step
         atol=1e-8,

@@ -106,7 +106,7 @@ def compare(found, wanted, y_hat, params, X, y, more=None):
         except Mismatch:
             expect(
                 np.shape(y_hat) == right.shape and np.allclose(y_hat, right),
-                f"{name} is not the gradient of two sigmoid layers, and the outputs of your forward are not theirs "
+                "The gradients are not those of two sigmoid layers, and the outputs of your forward are not theirs "
                 "either: mend forward (question 3) first.",
                 pointer=SECTION,
             )

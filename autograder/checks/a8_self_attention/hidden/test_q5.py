@@ -96,14 +96,14 @@ def decoding_mistakes(state, heads, x):
             f"attention to the latest {window} positions only: the cache must keep all": full_pass(
                 state, heads, x, see & ~see.tril(-window)
             )
-            for window in (8, 16, 32, 64)
+            for window in (8, 16, 32)
         },
         "attention with a single head": full_pass(state, 1, x, see),
         "attention without out_proj": full_pass({**state, **no_out_proj(x.shape[-1])}, heads, x, see),
     }
 
 
-@pytest.mark.parametrize(("batch", "n", "heads"), [(1, 9, 1), (4, 7, 5), (3, 1, 2), (2, 70, 4)])
+@pytest.mark.parametrize(("batch", "n", "heads"), [(1, 9, 1), (4, 7, 5), (3, 1, 2), (2, 40, 4)])
 @question("q5", points=0.5)
 def test_decoding_of_other_sizes(student, reference, torch_rng, batch, n, heads):
     """decode_step equals the full causal pass for other batches, lengths and numbers of heads, and from a new start."""

@@ -61,6 +61,18 @@ def wrong_losses(log_probs, labels, blank):
     return {text: wrong for text, wrong in found.items() if wrong is not None and not torch.equal(wrong, right)}
 
 
+def long_text(generator):
+    """Labels of 50 letters, and logits of 500 steps of 20 classes that favour one of their paths.
+
+    The probability is about exp(-900), beyond float64; rescaling at each step is as good as logarithms here.
+    """
+    text = torch.randint(1, 20, (50,), generator=generator).tolist()
+    path = [k for letter in text for k in (*[letter] * 4, *[0] * 6)]
+    logits = torch.randn(500, 20, generator=generator)
+    logits[range(500), path] += 1.5
+    return text, logits
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize(("labels", "blank"), [([1, 3, 3, 2], 0), ([0, 2, 4, 4, 0], 3), ([4, 1, 1], 5), ([2], 1)])
 @question("q4", points=0.5)
@@ -91,8 +103,8 @@ def test_loss_of_random_log_probs(student, torch_rng, labels, blank, dtype):
 def test_loss_of_extreme_sizes(student, torch_rng):
     """No labels, one step, labels that are impossible (+inf), 500 steps in float32, probabilities of zero."""
     log_probs = torch.randn(6, 4, generator=torch_rng, dtype=torch.float64).log_softmax(1)
-    long = torch.randn(500, 5, generator=torch_rng).mul(3).log_softmax(1)
-    text = torch.randint(1, 5, (30,), generator=torch_rng).tolist()
+    text, long = long_text(torch_rng)
+    long = long.log_softmax(1)
     hard = log_probs.clone()
     hard[2, 1] = hard[3, 0] = -math.inf
     single = log_probs[:1]
@@ -142,7 +154,9 @@ def test_gradients_of_the_loss(student, reference, torch_rng, steps, labels, bla
     loss = library_loss(leaf.log_softmax(1), labels, blank)
     (expected,) = torch.autograd.grad(loss, leaf)
     one = torch.ones((), dtype=torch.float64)
-    numerical = numerical_vjp(lambda z: reference.ctc_loss(z.log_softmax(1), labels, blank), (logits,), one)
+    numerical = expected
+    if steps <= 5:
+        numerical = numerical_vjp(lambda z: reference.ctc_loss(z.log_softmax(1), labels, blank), (logits,), one)
     posterior = logits.softmax(1) - expected
 
     def check(stand_in):
@@ -238,7 +252,7 @@ def test_batches_with_padding(student, torch_rng, blank):
         total = (value * weights).sum() if reduction == "none" else value
         (expected,) = torch.autograd.grad(total, leaf, retain_graph=True)
         _, slopes = student.probe(
-            *("batch_loss_and_slopes", logits, targets, frames, sizes, blank, reduction, weights), stand_in=stand_in
+            "batch_loss_and_slopes", logits, targets, frames, sizes, blank, reduction, weights, stand_in=stand_in
         )
         expect(
             slopes is not None,

@@ -19,9 +19,9 @@ library's loss. Character error rates (CER) and mean CTC losses (nats a text) on
     blank is the last class (4)         CER                1.48-1.56    1.67-1.75    1.69-1.76    1.73-1.80
     characters in sorted order (4)      CER               0.92-0.96     0.97-0.98    0.98-0.98    0.97-0.98
 
-So 0.45 is twenty times the reference's worst at five seconds, and the reference is below it after one; what is known to be
-bad stays above 0.65, and an untrained network above 0.75. A loss of 8 after one second lies between untrained networks and
-those that have learned how often the classes occur (5.2).
+So 0.45 is twenty times the reference's worst at five seconds, and the reference is below it after one;
+what is known to be bad stays above 0.65, and an untrained network above 0.75. A loss of 8 after one second
+lies between untrained networks and those that have learned how often the classes occur (5.2).
 """
 
 from __future__ import annotations
