@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from deepmarks.checks import Cause, CheckError, Outcome
+from deepmarks.checks import Cause, CheckError, Outcome, Student
 from deepmarks.checks.local import local_student
 from deepmarks.checks.outcomes import worst
 from deepmarks.checks.plugin import CheckSession
@@ -118,6 +118,20 @@ def test_a_file_that_cannot_be_read_is_the_graders_fault(tmp_path):
         run(tmp_path, "def test_broken(:\n    pass\n")
     with pytest.raises(CheckError, match="not marked with @question"):
         run(tmp_path, "def test_unmarked():\n    pass\n")
+
+
+def test_a_fault_of_the_engine_is_not_blamed_on_the_student(tmp_path):
+    module = {"__name__": "deepmarks_grader.isolation.channel"}
+    exec("class Channel:\n    def request(self, request):\n        return undefined_name\n", module)
+    path = tmp_path / "public"
+    path.mkdir()
+    (path / "test_q1.py").write_text(
+        "from deepmarks.checks import question\n"
+        '@question("q1", points=1)\ndef test_one(student):\n    """One."""\n    student.f()\n'
+    )
+    (record,) = run_checks([path], CheckSession(lambda question, seed: Student(module["Channel"]())))
+    assert record.cause is Cause.INTERNAL
+    assert "NameError" in record.staff
 
 
 def test_worst_outcome():

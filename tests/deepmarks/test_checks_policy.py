@@ -63,6 +63,13 @@ def test_allowed_source_is_left_alone(name):
     assert source_violation(HEAD + source, ["f"], [group]) is None
 
 
+def test_what_another_question_uses_costs_nothing_here():
+    source = HEAD + "def g(x):\n    return x.softmax(-1)\ndef f(x):\n    return g(x)"
+    assert source_violation(source, ["f"], ["softmax"]) is not None
+    assert source_violation(source, ["f"], ["softmax"], others=["f", "g"]) is None
+    assert source_violation(source, ["g"], ["softmax"], others=["f", "g"]) is not None
+
+
 RUNS = {
     "getattr": ("softmax", lambda x: getattr(torch, "soft" + "max")(x, -1)),
     "operator": ("softmax", lambda x: torch.ops.aten._softmax(x, -1, False)),

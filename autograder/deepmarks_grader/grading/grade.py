@@ -253,7 +253,7 @@ class Grader:
         source = "\n".join(unit.source for unit in submission.units if unit.error is None)
         found = {}
         for question in self.bundle.assignment.questions:
-            violation = source_violation(source, question.names, question.forbid)
+            violation = source_violation(source, question.names, question.forbid, self.bundle.assignment.names)
             if violation is not None:
                 found[question.name] = violation
         return found

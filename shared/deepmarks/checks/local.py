@@ -75,7 +75,7 @@ def check_namespace(
     sources = definitions(read_submission(source.encode("utf-8", "replace"), "source.py")) if source else {}
     forbidden = {}
     for question in assignment.questions:
-        violation = source_violation(source, question.names, question.forbid)
+        violation = source_violation(source, question.names, question.forbid, assignment.names)
         if violation is not None:
             forbidden[question.name] = violation
 

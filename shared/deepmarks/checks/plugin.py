@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -239,8 +240,9 @@ def _judge(record: CheckRecord, error: BaseException | None) -> CheckRecord:
                 detail=error.detail,
             )
         case CheckError():
-            sentence = "The grader could not run this check; staff have been told."
-            return replace(record, outcome=Outcome.BROKEN, cause=Cause.INTERNAL, sentence=sentence, staff=str(error))
+            return _internal(record, str(error))
+    if error is not None and _is_the_graders_own(error):
+        return _internal(record, "".join(traceback.format_exception(error)))
     detail = f"{type(error).__name__}: {error}"
     return replace(
         record,
@@ -250,6 +252,30 @@ def _judge(record: CheckRecord, error: BaseException | None) -> CheckRecord:
         kind="structure",
         detail=detail,
     )
+
+
+def _internal(record: CheckRecord, staff: str) -> CheckRecord:
+    """The record of a check in which the grader failed, not the student."""
+    sentence = "The grader could not run this check; staff have been told."
+    return replace(record, outcome=Outcome.BROKEN, cause=Cause.INTERNAL, sentence=sentence, staff=staff)
+
+
+_ENGINE = ("deepmarks_grader.", "deepmarks.checks.", "deepmarks.wire", "deepmarks.seeding")
+_HANDLES_RESULTS = ("deepmarks.checks.student", "deepmarks.checks.author", "deepmarks.checks.numerics")
+"""Modules of the engine in which a strange result of the student's can raise."""
+
+
+def _is_the_graders_own(error: BaseException) -> bool:
+    """Whether an exception came out of the engine, so that no student is to blame."""
+    trace = error.__traceback__
+    innermost = ""
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        if name.startswith(_ENGINE):
+            innermost = name
+        trace = trace.tb_next
+    # The plugin itself is in every traceback, around the check.
+    return bool(innermost) and innermost != __name__ and innermost not in _HANDLES_RESULTS
 
 
 def _safe(record: CheckRecord) -> CheckRecord:

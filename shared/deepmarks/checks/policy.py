@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deepmarks.checks.errors import Broken
@@ -114,10 +114,13 @@ class OperatorPolicy:
                     raise _broken(group.what, f"{name} is or contains a {cls}")
 
 
-def source_violation(source: str, names: Sequence[str], groups: Sequence[str]) -> Broken | None:
+def source_violation(
+    source: str, names: Sequence[str], groups: Sequence[str], others: Collection[str] = ()
+) -> Broken | None:
     """What of `groups` the functions `names`, and all that they use of the submission, call; None if nothing.
 
-    `source` is the whole submission as far as it parses.
+    `source` is the whole submission as far as it parses. `others` are the names that belong to other questions: what
+    those use costs points there, and not here too.
     """
     if not groups:
         return None
@@ -125,7 +128,7 @@ def source_violation(source: str, names: Sequence[str], groups: Sequence[str]) -
     definitions = _definitions(tree)
     aliases = {name: dotted for name, dotted in _aliases(tree).items() if name not in definitions}
     forbidden = [GROUPS[name] for name in groups]
-    for name, node in _closure(names, definitions):
+    for name, node in _closure(names, definitions, others):
         for found in ast.walk(node):
             dotted = _dotted(found, {**aliases, **_aliases(node)})
             for group in forbidden:
@@ -168,9 +171,11 @@ def _bound(node: ast.AST) -> list[str]:
     return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
 
 
-def _closure(names: Sequence[str], definitions: Mapping[str, list[ast.AST]]) -> list[tuple[str, ast.AST]]:
-    """The definitions of `names` and of every name of the submission that they mention."""
-    todo, done, result = list(names), set[str](), list[tuple[str, ast.AST]]()
+def _closure(
+    names: Sequence[str], definitions: Mapping[str, list[ast.AST]], others: Collection[str]
+) -> list[tuple[str, ast.AST]]:
+    """The definitions of `names` and of every name of the submission that they mention, `others` left out."""
+    todo, done, result = list(names), set(others) - set(names), list[tuple[str, ast.AST]]()
     while todo:
         name = todo.pop()
         if name in done:

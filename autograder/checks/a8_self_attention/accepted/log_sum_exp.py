@@ -1,4 +1,4 @@
-# Unusual: softmax by way of log-sum-exp, with empty rows painted over; no helper of one question used in another.
+# Unusual: softmax by way of log-sum-exp, with empty rows painted over; no function of one question used in another.
 def softmax(x, dim):
     normaliser = torch.logsumexp(x, dim, keepdim=True)
     return torch.where(normaliser == -math.inf, torch.zeros_like(x), torch.exp(x - normaliser))

@@ -84,7 +84,10 @@ def _slices_permuted(case: Case) -> Words | None:
         if not np.isfinite(received).all() or not np.isfinite(wanted).all():
             continue
         weights = np.cos(np.arange(1, wanted.shape[1] + 1) ** 2)  # fixed and irregular: ties are real ties
-        received, wanted = received[np.argsort(received @ weights)], wanted[np.argsort(wanted @ weights)]
+        order, right_order = np.argsort(received @ weights), np.argsort(wanted @ weights)
+        if np.array_equal(order, right_order):
+            continue  # nothing moved: the values themselves are slightly off
+        received, wanted = received[order], wanted[right_order]
         lost = bits_of_order(len(wanted))
         if case.meets(received, wanted) and case.bits(wanted) - lost >= ENOUGH_BITS:
             return {"axis": case.axis_name(axis, ndim)}
@@ -93,6 +96,8 @@ def _slices_permuted(case: Case) -> Words | None:
 
 def _entries_permuted(case: Case) -> Words | None:
     if not case.real or case.actual.shape != case.expected.shape or case.expected.size < 3:
+        return None
+    if np.array_equal(np.argsort(case.actual, axis=None), np.argsort(case.expected, axis=None)):
         return None
     received, wanted = np.sort(case.actual, axis=None), np.sort(case.expected, axis=None)
     return fits(case.meets(received, wanted) and case.bits(wanted) - bits_of_order(wanted.size) >= ENOUGH_BITS)
