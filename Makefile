@@ -58,6 +58,7 @@ prove: setup
 bench: setup
 	$(BIN)/python -m tests.benchmarks.grading
 	$(BIN)/python -m tests.benchmarks.isolation
+	$(BIN)/python -m tests.benchmarks.references
 
 clean:
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

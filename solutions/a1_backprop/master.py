@@ -15,7 +15,7 @@
 # slug: a1_backprop
 # title: Backpropagation by hand
 # forbid: [torch, sklearn, autograd]
-# limits: {call_seconds: 20}
+# limits: {call_seconds: 8}
 
 # %% [markdown]
 # # Backpropagation by hand

@@ -109,8 +109,6 @@ for ax, picture, text in zip(axes.flat, render_captchas(sample_texts, 0), sample
     ax.set_title(text)
     ax.axis("off")
 plt.show()
-
-
 # %% [raw]
 # # BEGIN QUESTION
 # name: q1
@@ -190,26 +188,27 @@ def decode_captcha(vector: torch.Tensor, charset: str) -> str:
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# **Why a fixed length is not enough.** Look at your vectors. The first two texts are the same apart from one
-# digit in front, but hardly any entry agrees: each position has its own outputs, and nothing that block 1
-# learns about the shape of a 7 helps block 2. A third text is too long and does not fit at all. And the network
-# must count: whether a digit is the second or the third depends on how wide the others are. A line of
-# handwriting or a second of speech has no fixed number of characters.
+# **Why a fixed length is not enough.** Look at your vectors. The two texts share 2, 7, 0 in a row, but not a
+# single one of their ones agrees: each position has its own outputs, and nothing that block 1 learns about the
+# shape of a 7 helps block 2. A text of five characters does not fit at all. And the network must count: whether
+# a digit is the second or the third depends on how wide the others are. A line of handwriting or a second of
+# speech has no fixed number of characters.
 # %% tags=["otter_ignore"]
 shown_texts = ["2704", "5270"]
-fig, axes = plt.subplots(1, 2, figsize=(9.5, 2), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(9.5, 2.2), layout="constrained")
 for ax, text in zip(axes, shown_texts, strict=True):
-    vector = torch.as_tensor(one_hot_captcha(text, CHARSET, 4))
-    ax.imshow(vector.reshape(4, -1).T, cmap="Blues", vmin=0, vmax=1.3)
-    ax.set(title=f"one_hot_captcha({text!r}), reads {decode_captcha(vector, CHARSET)!r}", xlabel="position $i$")
-    ax.set(xticks=range(4), yticks=range(5), yticklabels=list(CHARSET), ylabel="character $j$")
+    vector = one_hot_captcha(text, CHARSET, 4)
+    ax.imshow(torch.as_tensor(vector).reshape(1, -1), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+    ax.set_title(f"one_hot_captcha({text!r}), read as {decode_captcha(vector, CHARSET)!r}")
+    ax.set(xticks=range(20), xticklabels=4 * list(CHARSET), yticks=[])
+    for i in range(1, 4):
+        ax.axvline(5 * i - 0.5, color=GREY, lw=1.5)
+axes[1].set_xlabel("four blocks, one for each position")
 plt.show()
 try:
     one_hot_captcha("27045", CHARSET, 4)
 except ValueError as error:
     print("five characters in four positions:", error)
-
-
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -267,8 +266,6 @@ for ax, labels in zip(axes, [[1, 2], [1, 1]], strict=True):
     ax.set(yticks=range(4))
     ax.tick_params(length=0, which="both")
 plt.show()
-
-
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -322,8 +319,9 @@ def min_time_steps(labels: Sequence[int]) -> int:
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# Your `collapse` groups all $3^5$ paths of five steps. If every path is equally likely, short texts win:
-# this is what an untrained network believes.
+# Your `collapse` groups all $3^5$ paths of five steps. If every path is equally likely, as for an untrained
+# network, texts of two and three letters win: they can be stretched in many ways. A text of five letters has one
+# path, and so has the empty text.
 # %% tags=["otter_ignore"]
 groups = defaultdict(int)
 for path in itertools.product(range(3), repeat=5):
@@ -334,8 +332,6 @@ ax.bar(names, [groups[name] for name in names], color=BLUE)
 ax.set(title=f"all {3**5} paths of five steps, by the text they collapse to", ylabel="number of paths")
 ax.tick_params(axis="x", rotation=60)
 plt.show()
-
-
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -453,10 +449,8 @@ dies = int(positive.sum())
 ax.axvline(dies, color=ORANGE, ls=":")
 ax.text(dies + 6, -30, f"from step {dies} on the product is exactly 0", color=ORANGE)
 ax.set(title="one path, probability 0.2 at each of 500 steps", xlabel="step", ylabel="log10 of its probability")
-ax.legend(frameon=False, loc="lower left")
+ax.legend(frameon=False, loc="upper right")
 plt.show()
-
-
 # %% [raw]
 # # BEGIN SOLUTION
 # %%
@@ -541,13 +535,15 @@ def heat(ax, values: torch.Tensor, title: str, states: Sequence[str] | None = No
     ax.set(title=title, xlabel="step $t$")
     if states is not None:
         ax.set(yticks=range(len(states)), yticklabels=list(states))
+    ax.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
     ax.tick_params(length=0)
     ax.figure.colorbar(picture, ax=ax, fraction=0.05)
 
 
 example = torch.randn(7, 4, generator=torch.Generator().manual_seed(5), dtype=torch.float64).mul(1.5).log_softmax(1)
 see = [1, 2, 2]
-right_alpha, own_alpha = alpha_by_enumeration(example, see), torch.as_tensor(ctc_alpha(example, see))
+right_alpha = alpha_by_enumeration(example, see)
+own_alpha = torch.as_tensor(ctc_alpha(example, see))
 fig, axes = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
 low, high = (f(right_alpha[right_alpha.isfinite()]).item() for f in (torch.min, torch.max))
 heat(axes[0], own_alpha, r"your $\log\alpha$", "-s-e-e-", vmin=low, vmax=high, cmap="viridis")
@@ -555,8 +551,6 @@ heat(axes[1], right_alpha, r"$\log\alpha$ from all paths", "-s-e-e-", vmin=low, 
 gap = own_alpha.exp() - right_alpha.exp()
 heat(axes[2], gap, r"difference of $\alpha$", "-s-e-e-", vmin=-0.02, vmax=0.02, cmap="RdBu")
 plt.show()
-
-
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -709,8 +703,6 @@ for name, function in [("yours", ctc_loss_batch), ("library", F.ctc_loss)]:
 axes[2].barh(list(bars), list(bars.values()), color=[BLUE, GREY])
 axes[2].set(title="milliseconds for 40 samples, forward and backward", xlabel="ms")
 plt.show()
-
-
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -763,6 +755,20 @@ plt.show()
 # *What the network says minus what it should have said*, as in cross-entropy, but with soft targets that the
 # lattice finds by itself. For labels that are impossible there is nothing to be learned: the gradient is zero.
 #
+# The figure shows the three tables for `see` in seven steps, again without any recursion: $\alpha$ knows the
+# past, $\beta$ knows the future, and their product is large where both agree. Its columns add up to one: at each
+# step, a path is in one state.
+# %% tags=["otter_ignore"]
+emissions = example[:, [0, 1, 0, 2, 0, 2, 0]]
+right_beta = alpha_by_enumeration(example.flip(0), see[::-1]).flip(0, 1) - emissions
+log_p = right_alpha[-1, -2:].logsumexp(0)
+fig, axes = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
+heat(axes[0], right_alpha, r"$\log\alpha$: how paths get here", "-s-e-e-", cmap="viridis")
+heat(axes[1], right_beta, r"$\log\beta$: how they go on", "-s-e-e-", cmap="viridis")
+states = (right_alpha + right_beta - log_p).exp()
+heat(axes[2], states, r"$\alpha\beta / p$: where they are", "-s-e-e-", cmap="Blues", vmin=0, vmax=1)
+plt.show()
+# %% [markdown]
 # `ctc_grad` takes **logits**. It must not use autograd; `log_softmax` is fine.
 # %% [raw]
 # # BEGIN SOLUTION
@@ -833,7 +839,7 @@ plt.show()
 # **What training with this gradient does.** The logits themselves are trained here, from zero, with your
 # gradient and nothing else. Upper row: the output $y$; lower row: the posterior $\gamma$ that it is pulled to. At
 # first the posterior is a blur over all alignments. Whatever gets a little more of it is reinforced, and at the
-# end there are spikes for the characters and blanks between them. Nobody said where they should be.
+# end each character has its own stretch of steps, with blanks between. Nobody said where these should be.
 # %% tags=["otter_ignore"]
 shown_steps, z = [0, 3, 10, 30, 300], 0.01 * logits
 fig, axes = plt.subplots(2, len(shown_steps), figsize=(11.5, 3.6), sharex=True, sharey=True, layout="constrained")
@@ -847,13 +853,12 @@ for step in range(max(shown_steps) + 1):
         loss = F.ctc_loss(z.log_softmax(1), torch.tensor(see), torch.tensor(12), torch.tensor(3), reduction="sum")
         column[0].set(title=f"step {step}, loss {loss:.2f}", ylim=(-0.02, 1.02))
         column[1].set_xlabel("step $t$")
+        column[1].xaxis.set_major_locator(plt.MaxNLocator(integer=True))
     z = z - gradient
 axes[0, 0].set_ylabel("output $y$")
 axes[1, 0].set_ylabel(r"posterior $\gamma$")
 axes[0, 0].legend(frameon=False, ncols=2)
 plt.show()
-
-
 # %% [raw]
 # # END QUESTION
 # %% [raw]
@@ -1010,7 +1015,7 @@ def cer(refs: Sequence[Sequence[object]], hyps: Sequence[Sequence[object]]) -> f
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# **Greedy, beam, and the truth.** The truth comes from all $4^6$ paths. Left: the most likely texts of one
+# **Greedy, beam, and the truth.** The truth comes from all paths. Left: the most likely texts of one
 # random example, with what your two decoders say. Right: over 100 examples, how often each decoder finds the
 # most likely text.
 # %% tags=["otter_ignore"]
@@ -1233,7 +1238,7 @@ for seconds in times:
 fig, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
 ax.plot(times, errors, "o-", color=BLUE)
 ax.axhline(0.45, color=GREY, ls=":")
-ax.set(title="character error rate on fresh images", xlabel="seconds of training", ylim=(-0.03, 1.05))
+ax.set(title="character error rate on fresh images", xlabel="seconds of training", ylim=(-0.03, 1.25))
 plt.show()
 # %% tags=["otter_ignore"]
 with torch.no_grad():
@@ -1248,8 +1253,8 @@ for n, (text, own) in enumerate(zip(test_texts[:8], read(model, test_images[:8])
     axes[1, n].tick_params(length=0)
 plt.show()
 # %% [markdown]
-# The spikes of question 5 are back: each digit lights up for one or two steps, somewhere on its ink, and
-# the blank takes the rest. Nobody told the network where the digits are; the sum over all paths did.
+# As in question 5, each digit lights up for one to three steps, somewhere on its ink, and the blank takes the
+# rest. Nobody told the network where the digits are; the sum over all paths did.
 # %% [raw]
 # # END QUESTION
 # %% [markdown]
