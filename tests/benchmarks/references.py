@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from deepmarks.checks.workspace import Names
 from deepmarks.submission import compile_unit, read_submission
