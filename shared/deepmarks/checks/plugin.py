@@ -241,7 +241,7 @@ def _judge(record: CheckRecord, error: BaseException | None) -> CheckRecord:
             )
         case CheckError():
             return _internal(record, str(error))
-    if error is not None and _is_the_graders_own(error):
+    if isinstance(error, ImportError) or (error is not None and _is_the_graders_own(error)):
         return _internal(record, "".join(traceback.format_exception(error)))
     detail = f"{type(error).__name__}: {error}"
     return replace(
