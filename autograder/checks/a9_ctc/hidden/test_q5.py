@@ -118,12 +118,12 @@ def wrong_gradients(logits, labels, blank, expected):
 
 
 def long_text(generator):
-    """Labels of 50 letters, and logits of 500 steps of 20 classes that favour one of their paths.
+    """Labels of 20 letters, and logits of 500 steps of 20 classes that favour one of their paths.
 
     The probability is about exp(-900), beyond float64; rescaling at each step is as good as logarithms here.
     """
-    text = torch.randint(1, 20, (50,), generator=generator).tolist()
-    path = [k for letter in text for k in (*[letter] * 4, *[0] * 6)]
+    text = torch.randint(1, 20, (20,), generator=generator).tolist()
+    path = [k for letter in text for k in (*[letter] * 8, *[0] * 17)]
     logits = torch.randn(500, 20, generator=generator)
     logits[range(500), path] += 1.5
     return text, logits
