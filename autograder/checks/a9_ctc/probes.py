@@ -29,15 +29,18 @@ def library_min_time_steps(labels):
     return len(labels) + int((torch.as_tensor(labels, dtype=torch.int64).diff() == 0).sum())
 
 
-def library_ctc_loss(log_probs, labels, blank=0):
+def library_ctc_loss(log_probs, labels, blank=0, **_extra):
     """The library's loss of one sample, in place of the student's."""
     return library_ctc_loss_batch(log_probs[:, None], _row(labels), [len(log_probs)], [len(labels)], blank, "sum")
 
 
-def library_ctc_loss_batch(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean"):
-    """The library's loss of a batch, in place of the student's; it is quick, too."""
-    lengths = [torch.as_tensor(item, dtype=torch.int64) for item in (input_lengths, target_lengths)]
-    return F.ctc_loss(log_probs, targets, *lengths, blank, reduction)
+def library_ctc_loss_batch(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", **_extra):
+    """The library's loss of a batch, in place of the student's; it is quick, too.
+
+    Whatever else the student's function may take is no concern of the library's.
+    """
+    lengths = [torch.as_tensor(item, dtype=torch.int64).cpu() for item in (input_lengths, target_lengths)]
+    return F.ctc_loss(log_probs, targets.to(log_probs.device), *lengths, blank, reduction)
 
 
 def library_alpha(log_probs, labels, blank=0):

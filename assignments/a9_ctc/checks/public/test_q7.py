@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deepmarks.checks import assert_matches, expect, question
+from deepmarks.checks import StudentError, assert_matches, expect, question
 
 SECTION = "section 7"
 CHARSET = "27045"
@@ -59,6 +59,15 @@ def captchas(count, seed):
             captcha_image.secrets = original
     images = np.stack([np.asarray(image, dtype=np.float32) / 255 for image in drawn])
     return torch.from_numpy(images)[:, None], texts
+
+
+def train(student, images, texts, seed, seconds):
+    """A network and the processor seconds it took; with the student's own loss where the library's does not fit in."""
+    given = (images, texts, CHARSET, seed, seconds)
+    try:
+        return student.probe("train", *given, stand_in=LIBRARY)
+    except StudentError:
+        return student.probe("train", *given)
 
 
 def check_outputs(outputs, shape, what):
@@ -118,10 +127,10 @@ def test_one_second_of_training_lowers_the_loss(student, rng):
     seed = int(rng.integers(10**6))
     images, texts = captchas(400, seed)
     fresh, fresh_texts = captchas(100, seed + 10**6)
-    model, spent = student.probe("train", images, texts, CHARSET, seed, SECONDS, stand_in=LIBRARY)
+    model, spent = train(student, images, texts, seed, SECONDS)
     if spent < BUSY * SECONDS:  # somebody else had the processor: the clock ran, the training did not
         seconds = min(LONGEST, SECONDS**2 / max(spent, 0.1))
-        model, spent = student.probe("train", images, texts, CHARSET, seed, seconds, stand_in=LIBRARY)
+        model, spent = train(student, images, texts, seed, seconds)
     expect(model is not None, "train_crnn does not return an nn.Module.", kind="not-a-module", pointer=SECTION)
     expect(
         spent < SECONDS + OVERTIME,
