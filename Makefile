@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in /usr/bin/python3 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := grader,notebook,dev
+EXTRAS := grader,notebook,transfer,dev
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: help setup demo test lint types unit nightly build prove bench clean

@@ -11,12 +11,14 @@ import jupytext
 import nbformat
 from rich.console import Console
 
+from deepmarks.submission import Attachment
 from deepmarks_grader.authoring import build, find_repo, list_slugs, load_master
 from deepmarks_grader.authoring.master import Master
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.cli import grades_table
 from deepmarks_grader.grading.grade import weak_isolation_allowed
 from deepmarks_grader.grading.many import grade_paths
+from deepmarks_grader.proof.weights import REFERENCE, checkpoint_of
 
 
 def main(slugs: list[str] | None = None, out: Path = Path("dist")) -> None:
@@ -29,7 +31,8 @@ def main(slugs: list[str] | None = None, out: Path = Path("dist")) -> None:
         master = load_master(repo / "solutions" / slug / "master.py")
         folder = out / "demo" / slug
         bundle = unpack_bundle(built.autograder_zip, folder)
-        samples = write_samples(master, folder / "submissions")
+        weights = checkpoint_of(slug, repo, REFERENCE, master.solution_source)
+        samples = write_samples(master, folder / "submissions", weights)
         weak = weak_isolation_allowed()
         grades = grade_paths(bundle, samples, folder / "results", allow_weak_isolation=weak)
         console.print(grades_table(list(grades)))
@@ -43,8 +46,11 @@ def unpack_bundle(autograder_zip: Path, folder: Path) -> Bundle:
     return Bundle.load(folder / "bundle")
 
 
-def write_samples(master: Master, folder: Path) -> list[Path]:
-    """Four notebooks as students might hand them in: right, untouched, half right, broken."""
+def write_samples(master: Master, folder: Path, weights: Attachment | None = None) -> list[Path]:
+    """Four hand-ins as students might make them: right, untouched, half right, broken.
+
+    Where the assignment asks for trained `weights`, each but the untouched one is a zip with the notebook and them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     samples = {
         "reference": master.solution_source,
@@ -54,8 +60,15 @@ def write_samples(master: Master, folder: Path) -> list[Path]:
     }
     paths = []
     for name, source in samples.items():
-        path = folder / f"{name}.ipynb"
-        nbformat.write(jupytext.reads(source, fmt="py:percent"), path)
+        notebook = nbformat.writes(jupytext.reads(source, fmt="py:percent"))
+        if weights is None or name == "skeleton":
+            path = folder / f"{name}.ipynb"
+            path.write_text(notebook, encoding="utf-8")
+        else:
+            path = folder / f"{name}.zip"
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(f"{master.assignment.slug}.ipynb", notebook)
+                archive.writestr(weights.name, weights.data)
         paths.append(path)
     return paths
 

@@ -67,13 +67,14 @@ grader = deepmarks.Notebook("a9_ctc")
 # of a text at random. It draws its random numbers from `secrets`, which cannot be seeded (that is the point
 # of `secrets`), so the cell below puts a seeded generator in its place while it draws. The images are small,
 # (1, 32, 40), with ink 1 on paper 0, and hold two or three digits out of five.
+# %%
+CHARSET = "27045"
 # %% tags=["otter_ignore"]
 from captcha import image as captcha_image
 
 plt.rcParams.update({"figure.dpi": 110, "font.size": 9, "axes.titlesize": 10, "axes.spines.top": False})
 plt.rcParams.update({"axes.spines.right": False, "image.interpolation": "nearest"})
 BLUE, ORANGE, GREEN, RED, GREY = "#1f5f99", "#d9731a", "#2e8b57", "#b3262b", "#777777"
-CHARSET = "27045"
 
 
 class SeededSecrets:
@@ -1215,8 +1216,9 @@ def train_crnn(images: torch.Tensor, texts: Sequence[str], charset: str, seed: i
 # %% [raw]
 # # END SOLUTION
 # %% [markdown]
-# Train yours, with your own loss, and look over its shoulder. Left: the error rate after 0.5 to 6 seconds of
-# training. Then eight fresh images with what your network reads, and below each the probabilities of its steps.
+# Train yours, with your own loss, and look over its shoulder: the error rate after 0.5 to 6 seconds of training,
+# then eight fresh images with what your network reads, and below each the probabilities of its steps. (A loss
+# that loops over the samples needs about ten times as long: multiply `times`.)
 # %% tags=["otter_ignore"]
 train_texts, test_texts = random_texts(600, 1), random_texts(200, 2)
 train_images, test_images = render_captchas(train_texts, 1), render_captchas(test_texts, 2)

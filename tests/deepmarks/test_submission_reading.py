@@ -279,7 +279,7 @@ def test_append_adds_units() -> None:
 
 
 def test_too_much_code_is_refused() -> None:
-    assert script("x = 1\n" * 400_000).cause == "The file holds more than 2,097,152 characters of code."
+    assert script("x = 1\n" * 400_000).cause == "The file holds more than 524,288 characters of code."
 
 
 def test_large_outputs_are_not_kept_and_names_are_printable() -> None:

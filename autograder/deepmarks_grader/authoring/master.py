@@ -18,7 +18,7 @@ from deepmarks_grader.authoring.markers import Line, split_views
 from deepmarks_grader.authoring.percent import Cell, CellKind, read_cells, write_code_cells
 from deepmarks_grader.authoring.problems import Report, unknown
 
-ASSIGNMENT_KEYS = frozenset({"slug", "title", "limits", "forbid"})
+ASSIGNMENT_KEYS = frozenset({"slug", "title", "limits", "forbid", "extras"})
 QUESTION_KEYS = frozenset({"name", "title", "points", "names", "hints", "forbid"})
 TOTAL_POINTS = 20
 """Every assignment is worth the same, so that they weigh the same in the course."""
@@ -48,6 +48,8 @@ class Master:
     """The code cells that students receive, apart from those that are ignored."""
     question_lines: tuple[tuple[str, int], ...]
     """Where each question begins."""
+    extras: tuple[str, ...] = ()
+    """Optional dependencies of pyproject.toml that this assignment needs."""
 
     def line_of(self, question: str) -> int:
         """The line where `question` begins."""
@@ -114,6 +116,7 @@ class _Reader:
             write_code_cells(self.skeleton_cells),
             tuple(source for source, _ in self.skeleton_cells),
             tuple((str(block.config.text("name")), block.line) for block in self.blocks),
+            self.config.texts("extras") if self.config else (),
         )
 
     # ------------------------------------------------------------------- cells

@@ -42,20 +42,35 @@ def read_pins(repo: Path) -> dict[str, str]:
     return {_normal(match.group(1)): match.group(2).partition("+")[0] for match in matches if match}
 
 
-def student_requirements(repo: Path, wheel: str) -> str:
-    """requirements.txt of the student zip: the wheel beside it, and what it needs at tested versions."""
+def student_requirements(repo: Path, wheel: str, extras: Sequence[str] = ()) -> str:
+    """requirements.txt of the student zip: the wheel beside it, and what it needs at tested versions.
+
+    `extras` are optional dependencies of pyproject.toml that the assignment needs; PinError if one is unknown.
+    """
     lines = ["# Run in this folder:  pip install -r requirements.txt", f"./{wheel}"]
-    return "\n".join([*lines, *_pinned(STUDENT_PACKAGES, read_pins(repo))]) + "\n"
+    names = [*STUDENT_PACKAGES, *_packages(repo, extras)]
+    return "\n".join([*lines, *_pinned(names, read_pins(repo))]) + "\n"
 
 
-def grader_requirements(repo: Path) -> str:
-    """requirements.txt of the autograder zip: what both wheels need, at tested versions."""
-    project = read_project(repo)["project"]
-    # What builds wheels is no use where they are only installed, and `pip freeze` does not pin it.
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["grader"]]
-    matches = [_NAME.match(requirement) for requirement in wanted]
-    names = dict.fromkeys(match.group() for match in matches if match and match.group() not in _BUILD_TOOLS)
+def grader_requirements(repo: Path, extras: Sequence[str] = ()) -> str:
+    """requirements.txt of the autograder zip: what both wheels and `extras` need, at tested versions."""
+    required = _names(read_project(repo)["project"]["dependencies"])
+    names = dict.fromkeys([*required, *_packages(repo, ["grader", *extras])])
     return "\n".join(_pinned(list(names), read_pins(repo))) + "\n"
+
+
+def _packages(repo: Path, extras: Sequence[str]) -> list[str]:
+    """The packages of optional dependencies."""
+    known = read_project(repo)["project"]["optional-dependencies"]
+    if missing := [extra for extra in extras if extra not in known]:
+        raise PinError(f"pyproject.toml has no optional dependencies called {', '.join(missing)}")
+    return [name for extra in extras for name in _names(known[extra])]
+
+
+def _names(requirements: Sequence[str]) -> list[str]:
+    # What builds wheels is no use where they are only installed, and `pip freeze` does not pin it.
+    matches = [_NAME.match(requirement) for requirement in requirements]
+    return [match.group() for match in matches if match and match.group() not in _BUILD_TOOLS]
 
 
 def _pinned(names: Sequence[str], pins: dict[str, str]) -> list[str]:

@@ -32,8 +32,8 @@ def student_files(repo: Path, master: Master, checks: CheckSet, otter: OtterFile
     files = {
         f"{slug}.ipynb": otter.notebook.encode(),
         MANIFEST_NAME: master.assignment.to_json().encode(),
-        "requirements.txt": student_requirements(repo, student_wheel_name(repo)).encode(),
-        "README.md": _readme(master.assignment, read_pins(repo)).encode(),
+        "requirements.txt": student_requirements(repo, student_wheel_name(repo), master.extras).encode(),
+        "README.md": _readme(master.assignment, read_pins(repo), weights=checks.takes_checkpoint).encode(),
     }
     files |= {f"tests/{name}": text.encode() for name, text in otter.public_tests.items()}
     files |= _below(checks.folder / "public", "checks/public")
@@ -48,7 +48,7 @@ def autograder_files(repo: Path, master: Master, checks: CheckSet, otter: OtterF
         "setup.sh": _template("setup.sh").encode(),
         "run_autograder": _template("run_autograder.sh").encode(),
         "otter_config.json": _otter_config().encode(),
-        "requirements.txt": grader_requirements(repo).encode(),
+        "requirements.txt": grader_requirements(repo, master.extras).encode(),
         # A local version such as +cpu exists in one index only.
         "constraints.txt": _LOCAL_VERSION.sub(r"\1", constraints).encode(),
         f"bundle/{MANIFEST_NAME}": master.assignment.to_json().encode(),
@@ -110,9 +110,11 @@ def _otter_config() -> str:
     return json.dumps(settings, indent=2, sort_keys=True) + "\n"
 
 
-def _readme(assignment: Assignment, pins: Mapping[str, str]) -> str:
+def _readme(assignment: Assignment, pins: Mapping[str, str], *, weights: bool) -> str:
     rows = [f"| {q.name} | {q.title} | {q.points:g} |" for q in assignment.questions]
+    hand_in = _template("hand_in_weights.txt" if weights else "hand_in_notebook.txt").format(slug=assignment.slug)
     return _template("student_readme.txt").format(
+        hand_in=hand_in.strip(),
         title=assignment.title,
         slug=assignment.slug,
         points=f"{assignment.points:g}",

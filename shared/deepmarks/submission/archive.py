@@ -55,16 +55,19 @@ def read_regular_file(path: Path) -> bytes:
         why = _OPEN_FAILURES.get(number or 0, "the system refuses")
         raise RefusedError(f"The submission cannot be opened: {why}.") from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise RefusedError("The submission cannot be opened: it is not a regular file.")
         with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(limits.ZIP_BYTES + 1)
+            start = file.read(4)
+            most = limits.ZIP_BYTES if start.startswith(b"PK") else limits.FILE_BYTES
+            if found.st_size > most:  # nothing that is refused anyway is held in memory
+                raise RefusedError(f"The file is larger than {most >> 20} MiB.")
+            data = start + file.read(most - len(start))
     except OSError as error:
         raise RefusedError("The submission cannot be read: the disk fails.") from error
     finally:
         os.close(descriptor)
-    if len(data) > limits.ZIP_BYTES:
-        raise RefusedError(f"The file is larger than {limits.ZIP_BYTES >> 20} MiB.")
     return data
 
 

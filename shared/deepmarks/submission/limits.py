@@ -8,7 +8,7 @@ FILE_BYTES = 64 * MIB
 """One notebook or script. Notebooks with many figures reach 30 MiB."""
 WHOLE_CHARS = 200_000
 """Text up to this length is parsed as a whole first; longer text block by block, which takes less memory."""
-CODE_CHARS = 2 * MIB
+CODE_CHARS = MIB // 2
 """All code of a submission. A long assignment has 50,000 characters; its syntax tree takes 250 times that."""
 JSON_VALUES = 8_000_000
 """Lists, objects and commas in a notebook's JSON. An empty list of 2 bytes takes 64 in memory."""

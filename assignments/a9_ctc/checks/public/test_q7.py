@@ -123,7 +123,7 @@ def test_outputs_of_the_network(student, torch_rng, classes, count, width):
 
 @question("q7", points=0.5, device="cpu")
 def test_one_second_of_training_lowers_the_loss(student, rng):
-    """One second of train_crnn on 400 captchas: the CTC loss on fresh ones comes down, and the second is kept."""
+    """One second of train_crnn on 400 captchas lowers the CTC loss on fresh ones, and the training ends in time."""
     seed = int(rng.integers(10**6))
     images, texts = captchas(400, seed)
     fresh, fresh_texts = captchas(100, seed + 10**6)
