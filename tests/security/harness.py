@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from . import container
 from .scenario import SCENARIOS
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "mini_bundle"
@@ -28,11 +29,6 @@ ORDINARY_UID = 62345
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE_SECONDS = 1.0
 _WATCHED = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/var/cache", "/usr/local/lib", "/etc"]
-_CONTAINER_CAPABILITIES = (
-    "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,sys_chroot,mknod,"
-    "audit_write,setfcap"
-)
-"""What Docker gives to root in a container."""
 
 
 def unavailable(configuration: str) -> str | None:
@@ -46,23 +42,11 @@ def unavailable(configuration: str) -> str | None:
     if configuration == "container":
         if os.geteuid() != 0:
             return "namespaces with root's capabilities need root"
-        probe = subprocess.run([*_command("container"), "true"], capture_output=True, check=False)
-        if probe.returncode:
-            return f"namespaces cannot be made: {probe.stderr.decode(errors='replace').strip()}"
+        return container.unavailable()
     return None
 
 
-def _command(configuration: str) -> list[str]:
-    """What a configuration puts before the grader's command line."""
-    if configuration == "user" and os.geteuid() == 0:
-        return ["setpriv", f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups", "--inh-caps=-all"]
-    if configuration == "container":
-        capabilities = "-all," + ",".join(f"+{name}" for name in _CONTAINER_CAPABILITIES.split(","))
-        return [
-            "unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc", "--uts", "--mount-proc",
-            "setpriv", f"--bounding-set={capabilities}", "--inh-caps=-all",
-        ]  # fmt: skip
-    return []
+_AS_USER = ["setpriv", f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups", "--inh-caps=-all"]
 
 
 @dataclass
@@ -199,7 +183,7 @@ class Stage:
         }
         driver = str(Path(__file__).with_name("driver.py"))
         self.process = subprocess.Popen(
-            [*_command(self.configuration), sys.executable, driver, str(self.bundle)],
+            self._command([sys.executable, driver, str(self.bundle)], environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -212,6 +196,15 @@ class Stage:
             log = (self.base / "driver.log").read_text("utf-8", "replace")
             raise RuntimeError(f"no grader: {answer}, {log[-2000:]}")
         self._learn_layers()
+
+    def _command(self, arguments: list[str], environment: dict[str, str]) -> list[str]:
+        """The command line that runs `arguments` in this configuration."""
+        if self.configuration == "user" and os.geteuid() == 0:
+            return [*_AS_USER, *arguments]
+        if self.configuration == "container":
+            folder = self.base / f"container-{secrets.token_hex(4)}"
+            return container.in_container(arguments, environment, self.base / "cwd", folder)
+        return arguments
 
     def _learn_layers(self) -> None:
         """Ask a harmless submission what it sees of itself; dangerous scenarios wait for this."""
