@@ -67,7 +67,7 @@ def build(
             raise typer.Exit(1)
         return
     for built in build_zips(chosen, out, repo):
-        console.print(f"{built.student_zip} and {built.autograder_zip}", highlight=False)
+        console.print(f"{built.student_zip}, {built.autograder_zip} and {built.solution}", highlight=False)
 
 
 @app.command()

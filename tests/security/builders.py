@@ -102,7 +102,7 @@ def _hostile_source(folder: Path, source: str, variant: str, target: Path) -> Pa
         "codec": "# -*- coding: unicode_escape -*-\nx = '\\x0a'",
         "format-string": "x = " + "f'{" * 200 + "}'" * 200,
         "elif": "if 0:\n    pass\n" + "elif 0:\n    pass\n" * 8000,
-        "long-line": "x = [" + "1, " * 400_000 + "]",
+        "long-line": "x = [" + "1, " * 150_000 + "]",
         "future": "from __future__ import braces\nfrom __future__ import barry_as_FLUFL\n",
         "tabs": "".join(" " * k + "if 1:\n" for k in range(150)) + " " * 150 + "x = 1",
         "unfinished": 'x = """never closed\n' * 3,

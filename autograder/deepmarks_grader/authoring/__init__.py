@@ -15,6 +15,7 @@ from deepmarks_grader.authoring.checks import Check, CheckSet, load_checks
 from deepmarks_grader.authoring.master import Master, load_master
 from deepmarks_grader.authoring.mutants import Mutant, append_cell, load_accepted, load_mutants
 from deepmarks_grader.authoring.problems import AuthoringError, Problem
+from deepmarks_grader.authoring.solved import solved_notebook
 
 __all__ = [
     "AuthoringError",
@@ -35,4 +36,5 @@ __all__ = [
     "load_master",
     "load_mutants",
     "load_sources",
+    "solved_notebook",
 ]

@@ -13,6 +13,7 @@ from deepmarks_grader.authoring.checks import CheckSet, load_checks
 from deepmarks_grader.authoring.master import Master, load_master
 from deepmarks_grader.authoring.otter import OtterFiles, run_otter_assign
 from deepmarks_grader.authoring.problems import AuthoringError, Problem, gathering
+from deepmarks_grader.authoring.solved import solved_notebook
 from deepmarks_grader.authoring.wheels import build_wheels
 from deepmarks_grader.authoring.zips import Files, autograder_files, student_files, write_zip
 
@@ -25,11 +26,13 @@ class RepositoryError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class BuiltAssignment:
-    """Where one assignment's zips are."""
+    """Where one assignment's files are."""
 
     assignment: Assignment
     student_zip: Path
     autograder_zip: Path
+    solution: Path
+    """The notebook with its solutions, for instructors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def load_sources(slug: str, repo: Path) -> tuple[Master, CheckSet]:
 
 
 def build(slugs: Sequence[str], out: Path, repo: Path, *, update_assignments: bool = True) -> list[BuiltAssignment]:
-    """Write both zips of each assignment to `out/<slug>/`, and refresh `assignments/<slug>/` if wanted.
+    """Write both zips and the solved notebook of each assignment to `out/<slug>/`; refresh `assignments/<slug>/` if wanted.
 
     Nothing is written before all sources are sound. Raises AuthoringError (all problems of all assignments),
     WheelError, PinError or OtterError.
@@ -107,7 +110,9 @@ def build(slugs: Sequence[str], out: Path, repo: Path, *, update_assignments: bo
         autograder_zip = out / slug / f"{slug}-autograder.zip"
         write_zip(student_zip, in_zip)
         write_zip(autograder_zip, for_grader)
-        built.append(BuiltAssignment(sources.master.assignment, student_zip, autograder_zip))
+        solution = out / slug / f"{slug}-solution.ipynb"
+        solution.write_text(solved_notebook(sources.master), encoding="utf-8")
+        built.append(BuiltAssignment(sources.master.assignment, student_zip, autograder_zip, solution))
     return built
 
 

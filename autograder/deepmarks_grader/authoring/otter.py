@@ -21,7 +21,7 @@ from deepmarks_grader.authoring.checks import Check, CheckSet
 from deepmarks_grader.authoring.master import IGNORE_TAG, Master
 from deepmarks_grader.authoring.percent import CellKind
 
-_METADATA = {
+METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
@@ -93,7 +93,7 @@ def _master_notebook(master: Master, checks: CheckSet) -> str:
             cells.append(v4.new_raw_cell("# END QUESTION"))
         else:
             cells.append(v4.new_raw_cell(first))
-    return _dump(v4.new_notebook(cells=cells, metadata=_METADATA))
+    return dump_notebook(v4.new_notebook(cells=cells, metadata=METADATA))
 
 
 def _assignment_config(slug: str) -> str:
@@ -180,20 +180,21 @@ def _tidy_notebook(text: str) -> str:
                 cell.metadata.pop("deletable", None)
         cell.metadata = {key: cell.metadata[key] for key in sorted(cell.metadata)}
         kept.append(cell)
-    for number, cell in enumerate(kept, 1):
-        cell.id = f"cell-{number:03d}"
     notebook.cells = kept
     notebook.metadata = {
-        **_METADATA,
+        **METADATA,
         **{key: notebook.metadata[key] for key in ("otter",) if key in notebook.metadata},
     }
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    return _dump(notebook)
+    return dump_notebook(notebook)
 
 
-def _dump(notebook: Any) -> str:
+def dump_notebook(notebook: Any) -> str:
+    """The notebook as JSON text, the same for the same cells: ids are numbers."""
     import nbformat
 
+    for number, cell in enumerate(notebook.cells, 1):
+        cell.id = f"cell-{number:03d}"
     return str(nbformat.writes(notebook, version=4, indent=1, sort_keys=True)).rstrip() + "\n"
 
 
