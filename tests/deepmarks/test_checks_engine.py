@@ -149,3 +149,31 @@ def test_importing_the_package_is_light():
         "sys.exit(bool({'torch', 'otter', 'IPython', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_exception_of_the_students_own_is_what_it_inherits_from(tmp_path):
+    class OddSizeError(ValueError):
+        pass
+
+    def own(x):
+        raise OddSizeError(x)
+
+    def other(x):
+        raise KeyError(x)
+
+    body = '''
+        @question("q1", points=1)
+        def test_own(student):
+            """A subclass of ValueError is a ValueError."""
+            with student_raises(ValueError, "own must raise ValueError."):
+                student.own(3)
+
+        @question("q1", points=1)
+        def test_other(student):
+            """A KeyError is not."""
+            with student_raises(ValueError, "other must raise ValueError."):
+                student.other(3)
+        '''
+    passed, failed = run(tmp_path, body, {"own": own, "other": other})
+    assert passed.outcome is Outcome.PASSED
+    assert (failed.outcome, failed.sentence) == (Outcome.FAILED, "other raised KeyError.")

@@ -271,3 +271,10 @@ def test_the_right_answer_is_never_diagnosed(kind, mistake):
     _, expected, options = mistake(np.random.default_rng(0))
     assert diagnose(np.array(expected), expected, **options) is None
     assert diagnose(np.array(expected), expected, dtype=False, **options) is None
+
+
+def test_small_errors_are_no_matter_of_sign() -> None:
+    expected = np.linspace(-1.0, 1.0, 12).reshape(3, 4)
+    few = expected.copy()
+    few[1, 1:3] *= 1 + 1e-4
+    assert "sign" not in diagnose(few, expected, what="y", rtol=1e-7, atol=1e-8).sentence

@@ -154,7 +154,13 @@ def _pairs(values):
         "a tensor and a sum that equals it": (base, base + 0),
         "a contiguous version of a transpose": (base, base.T.contiguous()),
         "a contiguous version of what is contiguous": (base, base.contiguous()),
+        "the two ends of a large tensor": _ends(values),
     }
+
+
+def _ends(values):
+    large = values.repeat(2000, 1)
+    return large[0], large[-1]
 
 
 def _leaf_and_view(values):
@@ -228,8 +234,12 @@ def cube(student, x, g, u):
 
 
 def hand_written(student, x, g):
-    """How CubeSigmoid is made: (is it a torch.autograd.Function, how often the engine runs in one backward pass)."""
+    """How CubeSigmoid is made: (is it a torch.autograd.Function, how often autograd runs in one backward pass).
+
+    It counts as a Function only if the node of the result is its own, so that apply calls the student's backward.
+    """
     import torch.autograd as autograd
+    import torch.autograd.forward_ad as forward_ad
     from torch.autograd import graph
 
     leaf = x.detach().clone().requires_grad_(True)
@@ -240,14 +250,26 @@ def hand_written(student, x, g):
         runs += 1
         return original(*args, **kwargs)
 
+    enter = forward_ad.enter_dual_level
+
+    def enter_dual_level():
+        nonlocal runs
+        runs += 1
+        return enter()
+
     graph._engine_run_backward = autograd._engine_run_backward = run_backward
+    forward_ad.enter_dual_level = enter_dual_level
     try:
         y = student.CubeSigmoid.apply(leaf)
         torch.autograd.grad(y, leaf, g)
     finally:
         graph._engine_run_backward = autograd._engine_run_backward = original
+        forward_ad.enter_dual_level = enter
     kind = student.CubeSigmoid
-    return isinstance(kind, type) and issubclass(kind, torch.autograd.Function), runs
+    if not (isinstance(kind, type) and issubclass(kind, torch.autograd.Function)):
+        return False, runs
+    own = isinstance(y.grad_fn, torch.autograd.function.BackwardCFunction)
+    return own and isinstance(y.grad_fn, kind._backward_cls), runs
 
 
 def accumulation(student, a, xs, times=1):
@@ -295,6 +317,11 @@ def _quadratic(a):
 
 def _coupled(a):
     return lambda x: torch.tanh(a @ x).sum() + (x * x).sum() ** 2 / 4
+
+
+def total_of_entries(student, xs):
+    """What accumulate gives for fn(x) = sum(x), whose gradient autograd returns as an expanded 1."""
+    return student.accumulate(lambda x: x.sum(), [x.clone() for x in xs])
 
 
 def hessian(student, kind, a, x, v):

@@ -61,7 +61,7 @@ def student_raises(expected: type[Exception], sentence: str, *, pointer: str = "
     try:
         yield
     except StudentError as error:
-        if error.type_name != expected.__name__:
+        if not error.is_a(expected):
             raise
         return
     raise Mismatch(sentence, kind="no-exception", detail=f"{expected.__name__} was expected", pointer=pointer)

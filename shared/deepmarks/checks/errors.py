@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+
 from deepmarks.checks.outcomes import Cause
 
 
@@ -18,6 +20,11 @@ class StudentError(Exception):
         self.type_name = type_name
         self.message = message
         self.where = where
+
+    def is_a(self, expected: type[BaseException]) -> bool:
+        """Whether `except expected` would catch it."""
+        kind = getattr(builtins, self.type_name, None)
+        return isinstance(kind, type) and issubclass(kind, expected)
 
     @property
     def sentence(self) -> str:

@@ -110,7 +110,7 @@ def test_odd_features_and_gradients(student, torch_rng):
         student.rope(torch.randn(3, 5, generator=torch_rng), positions)
     except StudentError as error:
         expect(
-            error.type_name == "ValueError",
+            error.is_a(ValueError),
             "For an odd number of features rope raises another error than ValueError.",
             detail=error.detail,
             kind="other-exception",

@@ -10,7 +10,7 @@ from deepmarks.checks import assert_matches, expect, numerical_vjp, question
 SECTION = "section 3"
 
 
-@pytest.mark.parametrize(("n", "d"), [(4, 3), (1, 5), (5, 1), (2, 7)])
+@pytest.mark.parametrize(("n", "d"), [(4, 3), (1, 5), (5, 1), (2, 3)])
 @question("q3", points=0.25)
 def test_gram_of_other_sizes(student, reference, torch_rng, n, d):
     """The Gram matrix is right for wide, tall, single-row and single-column matrices, and passes gradients through."""

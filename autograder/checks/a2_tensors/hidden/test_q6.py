@@ -83,14 +83,19 @@ def test_cube_sigmoid_is_written_by_hand(student, torch_rng):
     """CubeSigmoid is a torch.autograd.Function, and its backward is a formula: no autograd runs inside it."""
     x, g = (torch.randn(4, 3, generator=torch_rng, dtype=torch.float64) for _ in range(2))
     is_function, runs = student.probe("hand_written", x, g)
-    expect(is_function, "CubeSigmoid is not a torch.autograd.Function.", kind="not-a-function", pointer=SECTION)
+    expect(
+        is_function,
+        "CubeSigmoid is not a torch.autograd.Function whose own backward runs.",
+        kind="not-a-function",
+        pointer=SECTION,
+    )
     expect(
         runs <= 1,
         "The backward pass of CubeSigmoid runs autograd inside: write the derivative down by hand.",
         kind="not-by-hand",
         pointer=SECTION,
     )
-    large = torch.tensor([-50.0, -30.0, 30.0, 50.0], dtype=torch.float64)
+    large = torch.tensor([-800.0, -50.0, -30.0, 30.0, 50.0, 800.0], dtype=torch.float64)
     one, got = torch.ones_like(large), student.probe("cube", large, torch.ones_like(large), torch.ones_like(large))
     expect(
         bool(torch.as_tensor(got["y"]).isfinite().all()) and bool(torch.as_tensor(got["dx"]).isfinite().all()),
@@ -128,6 +133,9 @@ def test_accumulate_again_and_again(student, torch_rng, shape, count):
         kind="many-graphs",
         pointer=SECTION,
     )
+    ones = count * torch.ones(shape, dtype=torch.float64)
+    what = "the accumulated gradient of fn(x) = sum(x)"
+    assert_matches(student.probe("total_of_entries", xs), ones, what=what, pointer=SECTION)
     if count == 6:
         expected = 2 * gradient(xs[0]) + gradient(xs[1])
         wrong = {"a sum in which the repeated point counts too often": expected + gradient(xs[0])}
@@ -168,3 +176,6 @@ def test_hessian_of_a_coupled_function(student, reference, torch_rng, n, d):
     # H is symmetric, so its product with v is also the vector-Jacobian product of the gradient with v.
     numerical = numerical_vjp(slope_along, (x,), v)
     assert_matches(got, numerical, what=what, rtol=1e-6, atol=1e-7, pointer=SECTION)
+    x, v = torch.randn(2, d, 3, generator=torch_rng, dtype=torch.float64)  # "any shape": a matrix as the point
+    got, right = student.probe("hessian", "coupled", a, x, v), reference.probe("hessian", "coupled", a, x, v)
+    assert_matches(got, right, what="the Hessian-vector product at a matrix", pointer=SECTION)

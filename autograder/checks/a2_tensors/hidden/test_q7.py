@@ -40,9 +40,15 @@ def chain(x, w1, b1, w2, b2, w3, b3):
 @question("q7", points=0.25)
 def test_network_forward_and_backward(student, torch_rng, shape, sizes):
     """Other sizes, one sample and deeper inputs: logits and all gradients agree with the layers written out."""
-    x = torch.randn(shape, generator=torch_rng, dtype=torch.float64)
+    x = 30 * torch.randn(shape, generator=torch_rng, dtype=torch.float64)  # beyond the 6 of ReLU6
     g = torch.randn(shape[0], sizes[2], generator=torch_rng, dtype=torch.float64)
-    run = student.module("MLP", *sizes, inputs=(x,), cotangent=g, dtype="float64", seed=3)
+    state = student.module("MLP", *sizes, run=False, seed=3).state
+    # Biases of our own: with zeros, the two hidden ones could not be told apart, and a ReLU could sit on its kink.
+    state = {
+        name: 0.5 * torch.randn(value.shape, generator=torch_rng) + 0.1 if value.ndim == 1 else value
+        for name, value in state.items()
+    }
+    run = student.module("MLP", *sizes, inputs=(x,), cotangent=g, dtype="float64", seed=3, state=state)
     both = layers(run.state, sizes)
     expect(
         both is not None,

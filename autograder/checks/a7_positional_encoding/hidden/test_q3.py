@@ -128,7 +128,7 @@ def test_odd_shift_matrices(student, d):
         student.shift_matrix(3, d, 50.0)
     except StudentError as error:
         expect(
-            error.type_name == "ValueError",
+            error.is_a(ValueError),
             "For odd d_model shift_matrix raises another error than ValueError.",
             kind="other-exception",
             pointer=SECTION,
@@ -164,6 +164,9 @@ def test_relative_dot_of_random_tables(student, reference, torch_rng, n, d):
     got, expected = student.relative_dot(pe), reference.relative_dot(pe)
     wrong = wrong_dots(pe) if n > 1 else {}
     assert_matches(got, expected, what="relative_dot", candidates=wrong, axes=("distance",), pointer=SECTION)
+    double = torch.randn(n, d, generator=torch_rng, dtype=torch.float64)
+    got, expected = student.relative_dot(double), reference.relative_dot(double)
+    assert_matches(got, expected, what="relative_dot of a float64 table", axes=("distance",), pointer=SECTION)
 
 
 @question("q3", points=0.25)

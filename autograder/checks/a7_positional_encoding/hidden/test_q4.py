@@ -84,7 +84,7 @@ def test_sequences_of_the_greatest_length_and_beyond(student, torch_rng, lead):
         got = student.module("LearnedPositionalEncoding", 6, 3, state=state, inputs=(x,)).output
     except StudentError as error:
         expect(
-            error.type_name != "ValueError",
+            not error.is_a(ValueError),
             "A sequence of exactly max_len positions raises ValueError: there is a row for each of them.",
             kind="too-early",
             pointer=SECTION,
@@ -97,7 +97,7 @@ def test_sequences_of_the_greatest_length_and_beyond(student, torch_rng, lead):
             student.module("LearnedPositionalEncoding", 6, 3, state=state, inputs=(x,))
         except StudentError as error:
             expect(
-                error.type_name == "ValueError",
+                error.is_a(ValueError),
                 "A sequence that is longer than max_len raises another error than ValueError.",
                 kind="other-exception",
                 pointer=SECTION,

@@ -77,6 +77,11 @@ def test_rope_with_any_leading_axes(student, reference, rng, torch_rng, shape):
         got, expected = student.rope(x, positions, base), reference.rope(x, positions, base)
         wrong = mistakes(x, positions, base)
         assert_matches(got, expected, what="the result", candidates=wrong, **ANGLES, pointer=SECTION)
+    positions = 2000 + 500 * torch.arange(shape[-2])  # beyond tables of 512, 1024, 2048; float32 angles: 2e-3
+    got, expected = student.rope(x, positions, 10000.0), reference.rope(x, positions, 10000.0)
+    wrong = mistakes(x, positions, 10000.0)
+    what = "the result far out"
+    assert_matches(got, expected, what=what, candidates=wrong, rtol=0, atol=1e-2, pointer=SECTION)
     heads = x.reshape(-1, shape[-2], 1, shape[-1]).expand(-1, -1, 3, -1).contiguous()  # (batch, n, heads, d)
     got = student.probe("rope_of_heads", heads, positions, base)
     expected = reference.rope(heads.transpose(1, 2), positions, base)
@@ -138,7 +143,7 @@ def test_rope_of_odd_features(student, torch_rng, shape):
         student.rope(torch.randn(*shape, generator=torch_rng), torch.arange(shape[-2]), 100.0)
     except StudentError as error:
         expect(
-            error.type_name == "ValueError",
+            error.is_a(ValueError),
             "For an odd number of features rope raises another error than ValueError.",
             kind="other-exception",
             pointer=SECTION,

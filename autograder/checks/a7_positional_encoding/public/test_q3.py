@@ -106,7 +106,7 @@ def test_shift_of_an_odd_number_of_columns(student):
         student.shift_matrix(2, 5)
     except StudentError as error:
         expect(
-            error.type_name == "ValueError",
+            error.is_a(ValueError),
             "For odd d_model shift_matrix raises another error than ValueError.",
             detail=error.detail,
             kind="other-exception",

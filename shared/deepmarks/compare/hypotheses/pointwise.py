@@ -36,14 +36,19 @@ def _is(function: Callable[[Array], Array], case: Case) -> Words | None:
 
 
 def _absolute(case: Case) -> Words | None:
-    return _is(np.abs, case)
+    return _is(np.abs, case) if _signs_are_wrong(case) else None
 
 
 def _signs(case: Case) -> Words | None:
     if not case.real or case.truth or case.expected.size < _ENTRIES:
         return None
     finite = np.isfinite(case.expected[case.wrong]).any()  # a wrong sign of infinity has its own name
-    return fits(finite and case.proves(np.abs(case.actual), np.abs(case.expected)))
+    return fits(finite and _signs_are_wrong(case) and case.proves(np.abs(case.actual), np.abs(case.expected)))
+
+
+def _signs_are_wrong(case: Case) -> bool:
+    """Whether every wrong entry has the other sign; small errors of rounding look like any of these otherwise."""
+    return bool((np.sign(case.actual[case.wrong]) * np.sign(case.expected[case.wrong]) < 0).all())
 
 
 def _one_signed(case: Case) -> Words | None:
