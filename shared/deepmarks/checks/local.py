@@ -22,7 +22,7 @@ from deepmarks.checks.outcomes import QuestionRecord
 from deepmarks.checks.plugin import CheckSession
 from deepmarks.checks.policy import OperatorPolicy, source_violation
 from deepmarks.checks.run import group_by_question, run_checks
-from deepmarks.checks.student import Reference, Student
+from deepmarks.checks.student import Student
 from deepmarks.checks.workspace import Workspace
 from deepmarks.manifest import Assignment
 from deepmarks.submission import definitions, read_submission
@@ -49,11 +49,6 @@ def local_student(
 ) -> Student:
     """A student whose names are in `namespace`."""
     return Student(LocalChannel(Workspace(namespace, probes_source)), operators=OperatorPolicy(forbid), seed=seed)
-
-
-def local_reference(namespace: dict[str, Any], probes_source: str = "", device: str | None = None) -> LocalChannel:
-    """The channel to a reference solution executed in `namespace`."""
-    return LocalChannel(Workspace(namespace, probes_source, device))
 
 
 def check_namespace(
@@ -133,5 +128,3 @@ def _generators_kept() -> Iterator[None]:
         if torch is not None and torch_state is not None:
             torch.set_rng_state(torch_state)
 
-
-__all__ = ["LocalChannel", "Reference", "check_namespace", "local_reference", "local_student"]
