@@ -29,6 +29,31 @@ FORBIDDEN = {
     "backward": ("autograd", "def f(x):\n    y = x.sum()\n    y.backward()\n    return x.grad"),
     "torch itself": ("torch", "def f(x):\n    return torch.tensor(x).numpy()"),
     "ctc": ("ctc", "def f(x):\n    return nn.CTCLoss()(x)"),
+    "star of the module": (
+        "sklearn_estimators",
+        "from sklearn.cluster import *\ndef f(x):\n    return KMeans(3).fit(x)",
+    ),
+    "star of a parent": ("softmax", "from torch.nn.functional import *\ndef f(x):\n    return softmax(x, -1)"),
+    "star below": ("sklearn", "from sklearn.cluster import *\ndef f(x):\n    return KMeans(3).fit(x)"),
+    "second of two imports": (
+        "sklearn_estimators",
+        "def f(x):\n    import sys, sklearn.cluster\n    return sys.modules",
+    ),
+    "second of two names": ("softmax", "def f(x):\n    from torch import exp, softmax\n    return exp(x)"),
+    "module under another name": (
+        "sklearn_estimators",
+        "import sklearn.cluster\nsk = sklearn\ndef f(x):\n    return sk.cluster.KMeans(3).fit(x)",
+    ),
+    "module under a local name": ("softmax", "def f(x):\n    n = torch.nn\n    return n.Softmax(-1)(x)"),
+    "sys.modules": ("sklearn", "import sys\ndef f(x):\n    return sys.modules['skl' + 'earn']"),
+    "exec": ("sklearn", "def f(x):\n    exec('import skl' + 'earn')"),
+    "subprocess": ("sklearn", "import subprocess as p\ndef f(x):\n    return p.run(['python', x])"),
+    "getattr": ("softmax", "def f(x):\n    return getattr(F, 'soft' + 'max')(x, -1)"),
+    "the module's dictionary": ("softmax", "def f(x):\n    return F.__dict__['soft' + 'max'](x, -1)"),
+    "all estimators": (
+        "sklearn_estimators",
+        "from sklearn.utils import all_estimators\ndef f(x):\n    return dict(all_estimators())",
+    ),
 }
 
 
@@ -54,6 +79,15 @@ ALLOWED = {
     "a replaced definition": ("softmax", "def f(x):\n    return x.softmax(-1)\ndef f(x):\n    return x.exp()"),
     "own backward function": ("autograd", "def backward(x):\n    return x\ndef f(x):\n    return backward(x)"),
     "an unused import": ("torch", "def f(x):\n    return x + 1"),
+    "an unused star": ("sklearn_estimators", "from sklearn.cluster import *\ndef f(x):\n    return x + 1"),
+    "a star of something else": ("softmax", "from numpy import *\ndef f(x):\n    return exp(x) / exp(x).sum()"),
+    "evaluation mode": ("softmax", "def f(model):\n    return model.eval()"),
+    "an attribute by name": ("softmax", "def f(x):\n    return getattr(x, 'T', x)"),
+    "a module under another name": ("softmax", "n = torch.nn\ndef f(x):\n    return n.ReLU()(x)"),
+    "scikit-learn's splits": (
+        "sklearn_estimators",
+        "from sklearn.model_selection import *\ndef f(x):\n    return train_test_split(x)",
+    ),
 }
 
 

@@ -127,4 +127,3 @@ def _generators_kept() -> Iterator[None]:
         np.random.set_state(numpy_state)
         if torch is not None and torch_state is not None:
             torch.set_rng_state(torch_state)
-

@@ -6,6 +6,7 @@ Neither is a boundary; together they catch what a student would really do, and s
 from __future__ import annotations
 
 import ast
+import importlib
 import symtable
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,11 +31,17 @@ class Forbidden:
 
 
 _F = "torch.nn.functional"
+_DETOURS = (
+    "__import__", "builtins", "eval", "exec", "importlib", "os.popen", "os.system", "pkgutil", "runpy", "subprocess",
+    "sys.modules",
+)  # fmt: skip
+"""Ways to a module that its name in the source does not betray."""
 GROUPS: Mapping[str, Forbidden] = {
     "torch": Forbidden("torch", ("torch", "torchvision"), operators=(ANY_OPERATOR,)),
     "sklearn": Forbidden("scikit-learn", ("sklearn",)),
     "sklearn_estimators": Forbidden("scikit-learn's estimators", (
         "sklearn.cluster", "sklearn.decomposition", "sklearn.linear_model", "sklearn.neural_network", "sklearn.mixture",
+        "sklearn.utils.all_estimators", "sklearn.utils.discovery",
     )),
     "autograd": Forbidden(
         "automatic differentiation",
@@ -126,19 +133,27 @@ def source_violation(
         return None
     tree = ast.parse(source)
     definitions = _definitions(tree)
-    aliases = {name: dotted for name, dotted in _aliases(tree).items() if name not in definitions}
     forbidden = [GROUPS[name] for name in groups]
+    forbidden_names = [item for group in forbidden for item in group.names]
+    imported = {**_starred(tree, forbidden_names), **_aliases(tree)}
+    aliases = {name: dotted for name, dotted in imported.items() if name not in definitions}
+    aliases |= _modules_assigned(tree, aliases, forbidden_names)
     for name, node in _closure(names, definitions, others):
+        own = {**aliases, **_aliases(node)}
+        own |= _modules_assigned(node, own, forbidden_names)
         for found in ast.walk(node):
-            dotted = _dotted(found, {**aliases, **_aliases(node)})
+            for dotted in _dotted_names(found, own):
+                for group in forbidden:
+                    if any(_below(dotted, item) for item in group.names):
+                        return _broken(group.what, f"{name} uses {dotted} (line {getattr(found, 'lineno', 0)})")
+                if any(_below(dotted, item) for item in _DETOURS):
+                    return _broken("reaching other modules by a detour", f"{name} uses {dotted}")
             for group in forbidden:
-                if dotted is not None and any(_below(dotted, item) for item in group.names):
-                    return _broken(group.what, f"{name} uses {dotted} (line {getattr(found, 'lineno', 0)})")
                 # Where torch itself is forbidden, a method called backward can only be the student's own.
                 if "torch" not in groups and _is_method(found, group.methods, aliases):
                     return _broken(group.what, f"{name} uses .{found.attr} (line {found.lineno})")  # type: ignore[attr-defined]
-            if dotted in ("importlib.import_module", "__import__", "importlib.__import__"):
-                return _broken("importing modules by computed names", f"{name} uses {dotted}")
+            if module := _looked_up(found, own, forbidden_names):
+                return _broken("reaching other modules by a detour", f"{name} looks names up in {module}")
     return None
 
 
@@ -202,9 +217,52 @@ def _global_names(node: ast.AST) -> set[str]:
     return found
 
 
+def _starred(tree: ast.AST, forbidden: Sequence[str]) -> dict[str, str]:
+    """What `from M import *` binds, for modules that hold something forbidden or are it."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.names[0].name == "*":
+            related = any(_below(item, node.module) or _below(node.module, item) for item in forbidden)
+            found |= {name: f"{node.module}.{name}" for name in (_exports(node.module) if related else ())}
+    return found
+
+
+def _exports(module: str) -> list[str]:
+    # What a submission names is not imported here; what this file names is.
+    if not any(_below(item, module) for group in GROUPS.values() for item in group.names):
+        return []
+    try:
+        loaded = importlib.import_module(module)
+    except ImportError:
+        return []
+    return list(getattr(loaded, "__all__", [name for name in vars(loaded) if not name.startswith("_")]))
+
+
+def _modules_assigned(tree: ast.AST, aliases: Mapping[str, str], forbidden: Sequence[str]) -> dict[str, str]:
+    """Names to which a module that holds something forbidden is assigned: `nn = torch.nn`."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            dotted = _dotted(node.value, {**aliases, **found})
+            if dotted is not None and any(_below(item, dotted) for item in forbidden):
+                found[node.targets[0].id] = dotted
+    return found
+
+
+def _looked_up(node: ast.AST, aliases: Mapping[str, str], forbidden: Sequence[str]) -> str | None:
+    """The module whose names `node` looks up as text, as in `getattr(torch, ...)`, if something forbidden is in it."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "vars", "dir"):
+        dotted = _dotted(node.args[0], aliases) if node.args else None
+    elif isinstance(node, ast.Attribute) and node.attr in ("__dict__", "__getattribute__"):
+        dotted = _dotted(node.value, aliases)
+    else:
+        return None
+    return dotted if dotted is not None and any(_below(item, dotted) for item in forbidden) else None
+
+
 def _aliases(tree: ast.AST) -> dict[str, str]:
     """What imported names stand for: `F` for `torch.nn.functional`."""
-    found: dict[str, str] = {"__import__": "__import__"}
+    found: dict[str, str] = {name: name for name in ("__import__", "exec", "eval")}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for item in node.names:
@@ -222,11 +280,17 @@ def _dotted(node: ast.AST, aliases: Mapping[str, str]) -> str | None:
     if isinstance(node, ast.Attribute):
         base = _dotted(node.value, aliases)
         return None if base is None else f"{base}.{node.attr}"
-    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        return f"{node.module}.{node.names[0].name}"
-    if isinstance(node, ast.Import):
-        return node.names[0].name
     return None
+
+
+def _dotted_names(node: ast.AST, aliases: Mapping[str, str]) -> list[str]:
+    """The dotted names that an expression or an import statement mentions."""
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [f"{node.module}.{item.name}" for item in node.names]
+    if isinstance(node, ast.Import):
+        return [item.name for item in node.names]
+    dotted = _dotted(node, aliases)
+    return [] if dotted is None else [dotted]
 
 
 def _is_method(node: ast.AST, methods: Sequence[str], aliases: Mapping[str, str]) -> bool:
