@@ -137,6 +137,19 @@ def _fit(student, X, y, seed, options):
     return _in_either_form(lambda a, b: function(a, b, seed, **options), X, y, tensors_first=False)
 
 
+def keeps_inputs(student, X, y, seed):
+    """Whether fit leaves the arrays or tensors as they were."""
+    kept = []
+
+    def watched(a, b):
+        before = [part.clone() if isinstance(part, torch.Tensor) else part.copy() for part in (a, b)]
+        student.fit(a, b, seed, epochs=1)
+        kept.append(all(bool((one == two).all()) for one, two in zip(before, (a, b), strict=True)))
+
+    _in_either_form(watched, X, y, tensors_first=False)
+    return kept[-1]
+
+
 def states(student, X, y, seed, epochs, **options):
     """The parameters of the model after each number of epochs in `epochs`; None if a model is no module."""
     found = []
@@ -183,7 +196,7 @@ def library_train_epoch(model, loader, criterion, optimizer, device):
         loss = criterion(model(inputs), targets)
         loss.backward()
         optimizer.step()
-        seen.append((len(targets), float(loss)))
+        seen.append((len(targets), float(loss.detach())))
     return float(np.average([value for _, value in seen], weights=[size for size, _ in seen])) if seen else 0.0
 
 

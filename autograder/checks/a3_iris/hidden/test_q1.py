@@ -40,7 +40,9 @@ def blobs(rng, counts, columns):
     return X * np.geomspace(0.5, 40.0, columns) + np.linspace(-5.0, 90.0, columns), y
 
 
-@pytest.mark.parametrize(("counts", "columns", "test_size"), [((160, 40, 80), 4, 0.25), ((30, 120, 60), 7, 0.4)])
+@pytest.mark.parametrize(
+    ("counts", "columns", "test_size"), [((160, 40, 80), 4, 0.25), ((30, 120, 60, 90, 30), 7, 0.4)]
+)
 @question("q1", points=0.75)
 def test_classes_of_different_sizes(student, rng, counts, columns, test_size):
     """Classes of different sizes are split in proportion; rows, labels, mean, std and scaling agree."""
@@ -48,7 +50,7 @@ def test_classes_of_different_sizes(student, rng, counts, columns, test_size):
     wanted = test_size * np.array(counts)
     for seed in rng.integers(1000, 10**6, size=2).tolist():
         A, B, a, b, mean, std = parts_of(student.split_and_scale(X, y, test_size, seed), X)
-        shares = np.bincount(b.astype(int), minlength=3)
+        shares = np.bincount(b.astype(int), minlength=len(counts))
         expect(
             len(A) + len(B) == len(X) and (np.abs(shares - wanted) < 1.5).all(),
             "The split is not stratified: the test part must hold the share test_size of each class.",
@@ -94,6 +96,7 @@ def test_columns_that_never_change(student, rng):
     """A column that never changes gets the standard deviation 1 and becomes 0."""
     X, y = blobs(rng, (40, 40, 40), 5)
     X[:, 1], X[:, 3] = 2.5, 0.0  # numbers whose mean has no rounding error
+    X[:, 4] = 5e-4 * rng.standard_normal(len(X))  # small, as in other units, but not zero
     A, B, _, _, mean, std = parts_of(student.split_and_scale(X, y, 0.25, int(rng.integers(10**6))), X)
     expect(
         bool(np.isfinite(A).all() and np.isfinite(B).all()),
@@ -116,7 +119,8 @@ def test_columns_that_never_change(student, rng):
     raw = A[:, [0, 2, 4]] * std[[0, 2, 4]] + mean[[0, 2, 4]]
     expect(
         np.allclose(std[[0, 2, 4]], raw.std(axis=0), rtol=1e-4),
-        "Where one column never changes, the others must still be divided by their own standard deviation.",
+        "A column that changes, if only a little, must still be divided by its own standard deviation (divisor n), "
+        "nothing added.",
         kind="std",
         pointer=SECTION,
     )

@@ -35,7 +35,7 @@ def shaped(value, shape):
 def test_forward_and_backward(student, torch_rng, sizes, n, train):
     """Other sizes, one sample, training mode: logits and all gradients agree with the layers written out."""
     n_in, hidden, classes = sizes
-    x = 2 * torch.randn(n, n_in, generator=torch_rng, dtype=torch.float64)
+    x = 20 * torch.randn(n, n_in, generator=torch_rng, dtype=torch.float64)
     g = torch.randn(n, classes, generator=torch_rng, dtype=torch.float64)
     run = student.module("IrisNet", *sizes, inputs=(x,), cotangent=g, dtype="float64", train=train)
     names = layers(run.param_grads, sizes)
@@ -54,6 +54,9 @@ def test_forward_and_backward(student, torch_rng, sizes, n, train):
     wrong = {
         "probabilities: leave the softmax to the loss": logits.softmax(-1),
         "log-probabilities: leave the softmax to the loss": logits.log_softmax(-1),
+        "the output with tanh in place of the ReLU": F.linear(F.linear(inputs, w1, b1).tanh(), w2, b2),
+        "the output with a leaky ReLU in place of the ReLU": F.linear(F.leaky_relu(F.linear(inputs, w1, b1)), w2, b2),
+        "the output with a ReLU that is cut off at 6": F.linear(F.relu6(F.linear(inputs, w1, b1)), w2, b2),
         "the output without the ReLU": F.linear(F.linear(inputs, w1, b1), w2, b2),
         "the output with a ReLU after the second layer too": logits.relu(),
     }

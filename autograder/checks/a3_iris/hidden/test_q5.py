@@ -127,21 +127,51 @@ def test_small_far_groups_get_their_centroids(student, rng):
 
 @question("q5", points=0.25)
 def test_many_starts_are_used(student, rng):
-    """The best of n_init = 20 runs is returned, where single runs often get stuck (six groups, six seeds)."""
+    """The best of n_init = 20 runs is returned, where single runs often get stuck (six groups)."""
     # Measured: a single k-means++ run ends in a worse minimum in 34 % of the cases (53 % for the hardest of 40 data
     # sets), twenty in fewer than one in 10**5.
     centres = np.array([[0, 0], [6, 0], [3, 5], [30, 0], [36, 0], [33, 5]], dtype=float)
-    X = np.concatenate([centre + rng.standard_normal((15, 2)) for centre in centres])
-    best = best_inertia(X, 6)
-    for result in student.probe("clusterings", X, 6, rng.integers(1000, 10**6, size=6).tolist(), n_init=20):
-        _, _, inertia = consistent(result, X, 6)
+    for _ in range(2):
+        X = np.concatenate([centre + rng.standard_normal((15, 2)) for centre in centres])
+        best = best_inertia(X, 6)
+        for result in student.probe("clusterings", X, 6, rng.integers(1000, 10**6, size=8).tolist(), n_init=20):
+            _, _, inertia = consistent(result, X, 6)
+            expect(
+                inertia <= 1.05 * best,
+                "The result is that of a run that got stuck: start n_init times and keep the run with the smallest "
+                "inertia.",
+                kind="n-init",
+                pointer=SECTION,
+            )
+    other_starts_and_fewer_rounds(student, rng, X)
+
+
+def other_starts_and_fewer_rounds(student, rng, X):
+    """Single runs on one cloud of points: other seeds start elsewhere, and max_iter cuts the rounds."""
+    seeds = rng.choice(10**6, size=24, replace=False).tolist()
+    found = {np.round(np.asarray(result[0]), 6).tobytes() for result in
+             student.probe("clusterings", X, 6, seeds, n_init=1)}  # fmt: skip
+    expect(len(found) > 1, "Different seeds start all runs alike.", kind="seed-constant", pointer=SECTION)
+    cloud = rng.uniform(-1.0, 1.0, (300, 2)) * [3.0, 1.0] @ np.array([[0.8, 0.6], [-0.6, 0.8]])
+    long = student.probe("clusterings", cloud, 6, seeds[:4], n_init=1)
+    short = student.probe("clusterings", cloud, 6, seeds[:4], n_init=1, max_iter=1)
+    for result in long:
+        centroids, labels, _ = parts_of(result, cloud, 6)
+        means = [cloud[labels == j].mean(axis=0) if (labels == j).any() else centroids[j] for j in range(6)]
         expect(
-            inertia <= 1.05 * best,
-            "The result is that of a run that got stuck: start n_init times and keep the run with the smallest "
-            "inertia.",
-            kind="n-init",
+            bool(np.abs(means - centroids).max() < 0.03 * cloud.std()),
+            "A centroid is not the mean of the points that are nearest to it: assign by Euclidean distance, and go on "
+            "until nothing moves.",
+            kind="not-converged",
             pointer=SECTION,
         )
+    sums = [[parts_of(result, cloud, 6)[2] for result in results] for results in (short, long)]
+    expect(
+        any(one > 1.005 * many for one, many in zip(*sums, strict=True)),
+        "One round (max_iter=1) gives what many rounds give: stop each run after max_iter rounds.",
+        kind="max-iter",
+        pointer=SECTION,
+    )
 
 
 @question("q5", points=0.5)

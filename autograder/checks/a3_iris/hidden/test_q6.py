@@ -157,11 +157,13 @@ def agreements(labels, y):
 @question("q6", points=0.5)
 def test_cluster_accuracy_of_other_numbers(student, rng, clusters, classes):
     """As many clusters as classes, more, and fewer: the best one-to-one matching, the rest counts as wrong."""
-    for _ in range(4):
+    for turn in range(4):
         y = np.concatenate([np.arange(classes), rng.integers(classes, size=197)])
         noise = rng.integers(clusters, size=len(y))
         labels = np.where(rng.uniform(size=len(y)) < 0.5, (y + 1) % clusters, noise)
         labels[:clusters] = np.arange(clusters)
+        if turn == 3 and clusters > 2:
+            labels[labels == 1] = 0  # k-means may leave a cluster empty
         right, wrong = agreements(labels, y)
         got = student.cluster_accuracy(labels, y)
         assert_matches(
