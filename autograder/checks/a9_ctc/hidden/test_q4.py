@@ -246,6 +246,13 @@ def test_batches_with_padding(student, torch_rng, blank):
         )
         expected = F.ctc_loss(logs, targets, tight, long, blank, "none")
         assert_matches(got, expected, what="the vector of losses with impossible ones in it", pointer=SECTION)
+        got = student.call("ctc_loss_batch", logs, targets, tight, long, blank=blank, stand_in=stand_in)
+        expect(
+            isinstance(got, torch.Tensor) and bool(torch.isposinf(got).all()),
+            "The mean over losses of which some are impossible must be +inf.",
+            kind="impossible-mean",
+            pointer=SECTION,
+        )
 
     stand_in = fairly(check)
     for reduction, value in values.items():
