@@ -237,6 +237,19 @@ def test_bands_wait_for_every_case(repo):
     assert not (public(repo) / "calibration.json").exists()
 
 
+def test_an_interrupted_variant_is_gone_on_with(repo):
+    def stop(case, seed, metrics):
+        if case != "reference" and seed == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrate("mini", repo, Plan(seeds=4), stop)
+    result = calibrate("mini", repo, Plan(seeds=4, only=["reference"]))
+    assert not result.complete
+    assert not result.overlaps
+    assert calibrate("mini", repo, Plan(seeds=4)).complete
+
+
 @pytest.mark.parametrize(
     ("plan", "words"),
     [

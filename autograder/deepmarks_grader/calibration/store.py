@@ -14,7 +14,7 @@ from typing import Any
 
 from deepmarks.calibration import CALIBRATION_NAME
 from deepmarks_grader.calibration.definition import REFERENCE, Definition
-from deepmarks_grader.calibration.statistics import best_of_variant, threshold
+from deepmarks_grader.calibration.statistics import LEAST_SEEDS, best_of_variant, threshold
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading.results import write_atomically
 
@@ -122,18 +122,18 @@ def public_metric(definition: Definition, record: Record, name: str) -> dict[str
 
 
 def overlaps(definition: Definition, record: Record) -> list[str]:
-    """The known-bad variants that may pass the top band of every metric."""
+    """The known-bad variants that may pass the top band of every metric; those that have hardly run are left out."""
     found = []
     for variant in definition.variants:
+        if variant not in record.cases or len(record.cases[variant].runs) < LEAST_SEEDS:
+            continue
         kept_out = False
         for name, metric in definition.metrics.items():
             values = record.values(variant, name)
             top = top_threshold(definition, record, name)
-            if not values:
-                continue
             best = best_of_variant(values, metric.direction)
             kept_out = kept_out or (best < top if metric.direction == "higher" else best > top)
-        if record.cases.get(variant) and not kept_out:
+        if not kept_out:
             found.append(variant)
     return found
 
