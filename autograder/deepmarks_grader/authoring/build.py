@@ -90,7 +90,7 @@ def load_sources(slug: str, repo: Path) -> tuple[Master, CheckSet]:
 
 
 def build(slugs: Sequence[str], out: Path, repo: Path, *, update_assignments: bool = True) -> list[BuiltAssignment]:
-    """Write both zips and the solved notebook of each assignment to `out/<slug>/`; refresh `assignments/<slug>/` if wanted.
+    """Write both zips and the solved notebook of each assignment to `out/<slug>/`, and refresh `assignments/<slug>/`.
 
     Nothing is written before all sources are sound. Raises AuthoringError (all problems of all assignments),
     WheelError, PinError or OtterError.
