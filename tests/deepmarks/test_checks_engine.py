@@ -177,3 +177,17 @@ def test_an_exception_of_the_students_own_is_what_it_inherits_from(tmp_path):
     passed, failed = run(tmp_path, body, {"own": own, "other": other})
     assert passed.outcome is Outcome.PASSED
     assert (failed.outcome, failed.sentence) == (Outcome.FAILED, "other raised KeyError.")
+
+
+def test_a_missing_calibration_is_the_graders_fault(tmp_path):
+    body = '''
+        from deepmarks.calibration import bands
+
+        @question("q1", points=1)
+        def test_bands(student):
+            """It reads its bands."""
+            bands(__file__, "accuracy")
+        '''
+    (record,) = run(tmp_path, body)
+    assert record.cause is Cause.INTERNAL
+    assert "no calibration" in record.staff

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from deepmarks import seeding
+from deepmarks.calibration import CalibrationError
 from deepmarks.checkpoints import CheckpointError
 from deepmarks.checks.author import CheckInfo, check_info
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
@@ -239,7 +240,7 @@ def _judge(record: CheckRecord, error: BaseException | None) -> CheckRecord:
                 kind=str(error.cause),
                 detail=error.detail,
             )
-        case CheckError():
+        case CheckError() | CalibrationError():
             return _internal(record, str(error))
     if isinstance(error, ImportError) or (error is not None and _is_the_graders_own(error)):
         return _internal(record, "".join(traceback.format_exception(error)))
