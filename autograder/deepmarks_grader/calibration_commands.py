@@ -28,6 +28,7 @@ def calibrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     plot: Annotated[bool, typer.Option(help="Draw docs/images/calibration-SLUG.png.")] = True,
     date: Annotated[str, typer.Option(help="The date to record; today if left out.")] = "",
+    variant_seeds: Annotated[int | None, typer.Option(help="How many seeds the known-bad variants get.")] = None,
 ) -> None:
     """Measure the reference and known-bad variants over seeds and derive the bands; exit code 1 if they overlap."""
     from deepmarks_grader.authoring import find_repo
@@ -35,7 +36,7 @@ def calibrate(
     from deepmarks_grader.calibration import calibrate as run_calibration
 
     console = Console(highlight=False)
-    plan = Plan(seeds, device, only, source, fresh, keep, date or datetime.date.today().isoformat())
+    plan = Plan(seeds, device, only, source, fresh, keep, date or datetime.date.today().isoformat(), variant_seeds)
 
     def heard(case: str, seed: int, metrics: dict[str, float]) -> None:
         if not as_json:

@@ -237,6 +237,14 @@ def test_bands_wait_for_every_case(repo):
     assert not (public(repo) / "calibration.json").exists()
 
 
+def test_variants_may_have_fewer_seeds(repo):
+    heard = []
+    plan = Plan(seeds=8, variant_seeds=4)
+    assert calibrate("mini", repo, plan, lambda case, seed, metrics: heard.append(case)).complete
+    assert (heard.count("reference"), heard.count("q1_sum_for_mean")) == (8, 4)
+    assert load_calibration(public(repo)).metric("accuracy").variants["q1_sum_for_mean"].count == 4
+
+
 def test_an_interrupted_variant_is_gone_on_with(repo):
     def stop(case, seed, metrics):
         if case != "reference" and seed == 1:

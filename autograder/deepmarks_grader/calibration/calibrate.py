@@ -47,6 +47,12 @@ class Plan:
     keep: bool = False
     """Keep earlier runs though the solution's text has changed since."""
     date: str = ""
+    variant_seeds: int | None = None
+    """How many seeds the known-bad variants get; as many as the reference if None. Few widen their bounds."""
+
+    def seeds_of(self, case: str) -> int:
+        """How many seeds `case` gets."""
+        return self.seeds if case == REFERENCE or self.variant_seeds is None else self.variant_seeds
 
 
 def calibrate(slug: str, repo: Path, plan: Plan, heard: Heard = lambda case, seed, metrics: None) -> Calibrated:
@@ -57,7 +63,7 @@ def calibrate(slug: str, repo: Path, plan: Plan, heard: Heard = lambda case, see
     checks = repo / "autograder" / "checks" / slug
     definition = read_definition(checks / "calibrate.py")
     solution = load_master(repo / "solutions" / slug / "master.py").solution_source
-    if plan.seeds < LEAST_SEEDS:
+    if min(plan.seeds, plan.seeds_of("a variant")) < LEAST_SEEDS:
         raise UserError(f"a calibration takes at least {LEAST_SEEDS} seeds")
     if plan.source not in definition.sources:
         raise UserError(f"{slug} has no source {plan.source}; it has {', '.join(definition.sources)}")
@@ -71,7 +77,7 @@ def calibrate(slug: str, repo: Path, plan: Plan, heard: Heard = lambda case, see
     record = store.record(definition.sources[plan.source])
     for name in chosen:
         case = _case(record, name, _digest(solution, overrides[name], definition), plan)
-        missing = [seed for seed in range(plan.seeds) if seed not in case.runs]
+        missing = [seed for seed in range(plan.seeds_of(name)) if seed not in case.runs]
         if not missing:
             continue
         with _quiet_plots():
@@ -83,7 +89,7 @@ def calibrate(slug: str, repo: Path, plan: Plan, heard: Heard = lambda case, see
                 case.runs[seed] = {**found, "seconds": round(time.monotonic() - started, 3)}
                 record.about = about(device, plan.date)
                 store.save()
-    complete = all(name in record.cases and len(record.cases[name].runs) >= plan.seeds for name in overrides)
+    complete = all(name in record.cases and len(record.cases[name].runs) >= plan.seeds_of(name) for name in overrides)
     reference_done = REFERENCE in record.cases and len(record.cases[REFERENCE].runs) >= LEAST_SEEDS
     found_overlaps = tuple(overlaps(definition, record)) if reference_done else ()
     if reference_done and complete and not found_overlaps:
