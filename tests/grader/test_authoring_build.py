@@ -382,6 +382,14 @@ def test_real_assignment_builds_and_shows_no_secret(slug: str) -> None:
     assert secret_lines(master, checks) & text_lines(files) == set()
 
 
+@pytest.mark.parametrize("slug", REAL)
+def test_students_are_told_to_hand_in_weights_where_they_count(slug: str) -> None:
+    readme = (ROOT / "assignments" / slug / "README.md").read_text()
+    _, checks = load_sources(slug, ROOT)
+    assert checks.takes_checkpoint == (slug[:2] in ("a4", "a5", "a6"))
+    assert (f"{slug}.safetensors" in readme) == checks.takes_checkpoint
+
+
 def test_real_constraints_pin_everything() -> None:
     assert "torch==" in student_requirements(ROOT, "deepmarks.whl")
     assert "psutil==" in grader_requirements(ROOT)
