@@ -905,13 +905,16 @@ plt.show()
 #
 # **Two sources.** `"offline"` are scikit-learn's 1,797 real digits of 8x8 pixels, enlarged to 28x28. They need no
 # download, and the hidden test digits are of this kind: held out, each turned by up to 8 degrees, shifted by up
-# to 1.5 pixels and scaled by up to 8 %. `"official"` is MNIST with its 60,000 training images. A course
-# that puts MNIST's test images into the grader will say so; then train on MNIST. A network that has seen one
-# kind only is not at home with the other.
+# to 1.5 pixels and scaled by up to 8 %. `"official"` is MNIST with its 60,000 training images. If the grader
+# has MNIST's test images too, which your course will tell you, your network counts where it does better. A
+# network that has seen one kind only is not quite at home with the other: one that was right on 99.6 % of MNIST
+# knew 85 % of the hidden digits.
 #
 # **What to expect.** The bands for the offline digits are calibrated: many trainings with the recipe behind this
 # notebook, and some with typical mistakes; you find them in the last figure. For official MNIST the notes of this
 # course report 99.57 % in 27.7 min on a GPU of a Mac mini, and 99.35 % in 75 min and 99.43 % in 92 min on CPUs.
+# The recipe behind this notebook reached 99.62 % after 14 epochs and 14 min on one core of a server (one training;
+# it will not be exactly the same with another seed).
 #
 # **What helps**, roughly in this order: more kinds of small distortions than the rotation alone; a learning
 # rate that rises for a short while and then falls to nearly zero; label smoothing, so that the network need
@@ -1129,7 +1132,7 @@ def train_for_checkpoint(
 # takes less than a minute. For MNIST write `SOURCE = "official"`; `deepmarks data fetch mnist` downloads it
 # before. The file appears beside the notebook; hand in both.
 # %% tags=["otter_ignore"]
-SOURCE, EPOCHS = "offline", 24  # or: "official", 18
+SOURCE, EPOCHS = "offline", 24  # or: "official", 14
 WEIGHTS = Path("a4_mnist_resnet.safetensors")
 
 chosen = load_mnist(SOURCE, train=True)

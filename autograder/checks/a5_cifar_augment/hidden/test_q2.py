@@ -310,24 +310,24 @@ def old_grey(x, b, c):
     return (m + c * (bright - m)).clamp(0, 1)
 
 
-def explained(formula, batch, out, limit=1e-3):
+def explained(formula, batch, out, limit=3e-4):
     """For each image, whether `formula` explains what was made of it with some pair of factors.
 
-    The least mean absolute difference over a grid of both factors, then over ever finer grids about the best point.
+    The least mean absolute difference over a grid of log b and log b c, which say how bright and how steep the result
+    is, then over ever finer grids about the best point.
     """
     count = len(batch)
-    best = torch.ones(2, count)
-    least = torch.full((count,), torch.inf)
-    reach = 0.95
-    for _ in range(11):
-        side = torch.linspace(-reach, reach, 15)
-        grid = torch.cartesian_prod(side, side).T[:, None, :] + best[:, :, None]  # (2, N, 225)
-        b, c = (one.reshape(-1, 1, 1, 1) for one in grid)
-        images = batch.repeat_interleave(225, 0)
-        error = (formula(images, b, c) - out.repeat_interleave(225, 0)).abs().mean((1, 2, 3)).reshape(count, 225)
+    best = torch.full((2, count), -0.8)
+    reach, points = 1.5, 45  # from 0.1 to 2
+    for _ in range(14):
+        side = torch.linspace(-reach, reach, points)
+        grid = torch.cartesian_prod(side, side).T[:, None, :] + best[:, :, None]  # (2, N, points**2)
+        bright, steep = (one.reshape(-1, 1, 1, 1) for one in grid)
+        images, made = (part.repeat_interleave(points**2, 0) for part in (batch, out))
+        error = (formula(images, bright.exp(), (steep - bright).exp()) - made).abs().mean((1, 2, 3)).reshape(count, -1)
         least, where = error.min(1)
         best = grid[:, torch.arange(count), where]
-        reach *= 0.45
+        reach, points = reach * (0.55 if points == 9 else 0.08), 9
     return least < limit
 
 
@@ -335,7 +335,7 @@ def explained(formula, batch, out, limit=1e-3):
 def test_jitter_in_two_clamped_steps(student, rng, torch_rng):
     """Brightness comes first, contrast about the grey of the result second, and each is clamped to [0, 1]."""
     # Bright and dark pixels in one image: both clamps are at work in most of them.
-    batch = torch.rand(60, 3, 5, 6, generator=torch_rng)
+    batch = torch.rand(120, 3, 5, 6, generator=torch_rng)
     batch[:, :, 0] = 1 - 0.1 * batch[:, :, 0]
     batch[:, :, 1] *= 0.1
     out = student.probe("augmented", "color_jitter", batch, [0.9, 0.9], seed_of(rng))

@@ -1,0 +1,284 @@
+"""Checkpoints, as the grader checks them: the head is multiplied here, no code of the submission takes part."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from deepmarks.calibration import accuracy_band, bands, load_calibration, value_band
+from deepmarks.checkpoints import audit_checkpoint, safetensors_arrays
+from deepmarks.checks import assert_matches, expect, question
+from deepmarks.datasets import load_packed, rendered_textures
+
+SECTION = "section 6"
+WIDTH, MAX_MB = 1280, 5
+COUNT = 240
+"""Pictures; about 7 s of one core."""
+COMPARED = 60
+"""Pictures that are looked at in wrong preparations too."""
+SUBSET = "Tiny ImageNet subset"
+
+
+def weights(rng, inputs, classes):
+    """A linear layer's state_dict, in values that half precision holds exactly."""
+    whole = lambda *shape: torch.from_numpy(rng.integers(-64, 65, shape) / 32.0).float()  # noqa: E731
+    return {"linear.weight": whole(classes, inputs), "linear.bias": whole(classes)}
+
+
+def check_evaluation(student, rng, device, kind, classes, count, text):
+    """Fail unless top-1 and top-5 are right for weights in a file of one kind."""
+    state = weights(rng, 6, classes)
+    x = torch.from_numpy(rng.standard_normal((count, 6))).float()
+    logits = x.double() @ state["linear.weight"].double().T + state["linear.bias"].double()
+    ranks = logits.argsort(1, descending=True)
+    # The label has one of the first ranks more often than not, so that neither number is near 0 or 1.
+    place = np.minimum(rng.geometric(0.3, count) - 1, classes - 1)
+    y = ranks[torch.arange(count), torch.from_numpy(place)]
+    found = student.probe("evaluated", state, kind, x, y, 8, text, device)
+    result = found["result"]
+    expect(
+        isinstance(result, tuple) and len(result) == 2 and all(isinstance(value, int | float) for value in result),
+        "evaluate_checkpoint must return two numbers: top1 and top5.",
+        kind="structure",
+        pointer=SECTION,
+    )
+    expect(
+        found["built"], "evaluate_checkpoint does not run the model of build_model.", kind="not-run", pointer=SECTION
+    )
+    expect(
+        not found["train mode"],
+        "The model is judged in train mode: is model.eval() missing?",
+        kind="train-mode",
+        pointer=SECTION,
+    )
+    expect(not found["recorded"], "Gradients are recorded while the model is judged.", kind="graph", pointer=SECTION)
+
+    def hits(k):
+        return (ranks[:, :k] == y[:, None]).any(1).double()
+
+    k = min(5, classes)
+    right = np.array([float(hits(1).mean()), float(hits(k).mean())])
+    batches = lambda values: float(torch.stack([part.mean() for part in values.split(8)]).mean())  # noqa: E731
+    assert_matches(
+        np.array(result, dtype=float),
+        right,
+        what="(top1, top5)",
+        candidates={
+            "(top5, top1): the two are exchanged": right[::-1].copy(),
+            "percentages in place of fractions": 100 * right,
+            "counts in place of fractions": count * right,
+            "means over batches: the last, smaller batch must count less": np.array(
+                [batches(hits(1)), batches(hits(k))]
+            ),
+            "(top1, top3)": np.array([right[0], float(hits(min(3, classes)).mean())]),
+            "top-1 twice": right[[0, 0]],
+            "what the untrained model reaches: are the weights loaded?": None,
+        },
+        rtol=0.0,
+        atol=1e-6,
+        dtype=False,
+        pointer=SECTION,
+    )
+
+
+def seed_of(checkpoint):
+    """The seed of the pictures: it depends on the head itself, so no head can have been fitted to them.
+
+    All checks of a submission get the same pictures, so that their features are computed once.
+    """
+    return int.from_bytes(hashlib.sha256(checkpoint.data).digest()[:4], "big")
+
+
+@lru_cache(maxsize=2)
+def hidden_pictures(seed):
+    """Pictures that nobody has seen: of the packed official ones if there are any, else rendered with `seed`."""
+    packed = load_packed(Path(__file__).parent)
+    if packed is None:
+        return rendered_textures(COUNT, seed)
+    chosen = np.random.default_rng(seed).permutation(len(packed))[:COUNT]
+    return packed.select(chosen)
+
+
+@lru_cache(maxsize=2)
+def hidden_features(seed):
+    """What the frozen backbone makes of them; BackboneMissingError is an ImportError, and so the grader's own fault."""
+    from deepmarks.backbone import picture_features
+
+    return picture_features(hidden_pictures(seed))
+
+
+@lru_cache(maxsize=2)
+def other_features(seed, kind):
+    """What the backbone makes of the first COMPARED pictures if they are prepared wrongly, as some students do."""
+    from deepmarks.backbone import picture_features, picture_transform
+    from deepmarks.torchvision_guard import guard
+
+    guard()
+    from torchvision.transforms import v2
+
+    ways = {
+        "not normalised": picture_transform((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        "not resized": v2.Compose([
+            v2.PILToTensor(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ]),
+    }  # fmt: skip
+    return picture_features(hidden_pictures(seed).select(slice(0, COMPARED)), transform=ways[kind])
+
+
+def head_of(student, checkpoint, classes):
+    """Weight (K, 1280) and bias (K,) of the head in the checkpoint, float32, and the number of its parameters."""
+    shapes = {"weight": (classes, WIDTH), "bias": (classes,)}
+    audit = audit_checkpoint(checkpoint.data, names_and_shapes=None, max_mb=MAX_MB)
+    if audit.format == "state_dict":
+        weight, bias = student.probe("head_arrays", checkpoint.data, classes, WIDTH)
+    else:
+        audit_checkpoint(checkpoint.data, names_and_shapes=shapes, max_mb=MAX_MB)
+        arrays = safetensors_arrays(checkpoint.data)
+        weight, bias = (torch.from_numpy(np.array(arrays[name])) for name in ("weight", "bias"))
+    expect(
+        tuple(weight.shape) == shapes["weight"] and tuple(bias.shape) == shapes["bias"],
+        "The checkpoint is not a linear head for the course's backbone.",
+        kind="shape",
+        pointer=SECTION,
+    )
+    return weight, bias
+
+
+def lead(logits, labels):
+    """By how much the true class is ahead of the best other one (N,)."""
+    own = logits.gather(1, labels[:, None])
+    return own[:, 0] - logits.scatter(1, labels[:, None], -torch.inf).max(1).values
+
+
+def prepared_rightly(seed, weight, bias, labels, source):
+    """Fail unless the true class is farther ahead on pictures prepared rightly than on those without normalisation.
+
+    A head that was fitted to pictures without it loses three per cent of accuracy only, so no band of accuracies can
+    tell it.
+    """
+    right, other = (
+        lead(features[:COMPARED] @ weight.T + bias, labels[:COMPARED])
+        for features in (hidden_features(seed), other_features(seed, "not normalised"))
+    )
+    gain = float((right.mean() - other.mean()) / (right.abs().mean() + other.abs().mean()).clamp_min(1e-12))
+    result = value_band(gain, bands(__file__, "preparation", source=source))
+    expect(
+        result.reaches("full"),
+        "The head is as sure on pictures that are not normalised: fit it to pictures prepared as in section 2.",
+        detail=result.text,
+        kind="not-normalised",
+        pointer=SECTION,
+    )
+
+
+def measure(student, checkpoint, band):
+    """Fail unless the head reaches the band on the hidden pictures; the result."""
+    seed = seed_of(checkpoint)
+    pictures = hidden_pictures(seed)
+    weight, bias = head_of(student, checkpoint, len(pictures.class_names))
+    labels = torch.from_numpy(pictures.labels)
+    hits = (hidden_features(seed) @ weight.T + bias).argmax(1) == labels
+    known = load_calibration(__file__).sources
+    # Heads fitted to all of the official pictures are better than those that were fitted to the subset.
+    source = pictures.source if pictures.source in known else SUBSET
+    result = accuracy_band(int(hits.sum()), len(labels), bands(__file__, "test_accuracy", source=source))
+    if result.reaches(band):
+        if band == "full":
+            prepared_rightly(seed, weight, bias, labels, source)
+        return result
+
+    def better(kind):
+        other = (other_features(seed, kind) @ weight.T + bias).argmax(1) == labels[:COMPARED]
+        return float(other.double().mean()) > float(hits[:COMPARED].double().mean()) + 0.1
+
+    expect(
+        not better("not normalised"),
+        "The head does better on pictures that are not normalised: fit it to pictures prepared as in section 2.",
+        detail=result.text,
+        kind="not-normalised",
+        pointer=SECTION,
+    )
+    expect(
+        not better("not resized"),
+        "The head does better on pictures of 64 x 64 pixels: fit it to pictures scaled as in section 2.",
+        detail=result.text,
+        kind="not-resized",
+        pointer=SECTION,
+    )
+    expect(
+        result.accuracy > 3 / len(bias),
+        "The head is hardly better than guessing on new pictures: is it fitted to features of course_backbone(), and "
+        "do features and labels belong together?",
+        detail=result.text,
+        kind="guessing",
+        pointer=SECTION,
+    )
+    expect(
+        False,
+        "The head recognises too few new pictures for this band: is it fitted to all training pictures, prepared as in "
+        "section 2, and to convergence?",
+        detail=result.text,
+        kind="accuracy",
+        pointer=SECTION,
+    )
+
+
+@question("q6", points=0.5)
+def test_half_precision_and_few_classes(student, rng, device):
+    """Weights in half precision and in both formats are judged right; with three classes, top5 means all of them."""
+    check_evaluation(student, rng, device, "pt half", 11, 45, False)
+    check_evaluation(student, rng, device, "safetensors half", 6, 37, True)
+    check_evaluation(student, rng, device, "safetensors", 3, 29, False)
+
+
+@question("q6", points=0.5)
+def test_nothing_in_a_file_runs(student, rng, device):
+    """A pickled program in the place of weights, or among them, does not run; weights of other names are refused."""
+    state = weights(rng, 6, 5)
+    x, y = torch.from_numpy(rng.standard_normal((9, 6))).float(), torch.from_numpy(rng.integers(0, 5, 9))
+    for whole in (True, False):
+        found = student.probe("trapped", state, x, y, whole, "cpu")
+        expect(
+            not found["ran"],
+            "A program hidden in a .pt file ran when it was loaded: use torch.load(..., weights_only=True).",
+            kind="pickle",
+            pointer=SECTION,
+        )
+        expect(
+            found["raised"],
+            "A file that holds more than weights is accepted: loading it must fail.",
+            kind="accepted",
+            pointer=SECTION,
+        )
+    for kind in ("pt", "safetensors"):
+        expect(
+            student.probe("misfit", state, x, y, kind, "cpu"),
+            "Weights whose names do not fit the model are accepted: load_state_dict must be strict.",
+            kind="not-strict",
+            pointer=SECTION,
+        )
+
+
+@question("q6", points=0.5, device="cpu")
+def test_the_head_knows_something(student, checkpoint):
+    """On new pictures, the head reaches the band "basic"."""
+    measure(student, checkpoint, "basic")
+
+
+@question("q6", points=0.75, device="cpu")
+def test_the_head_is_good(student, checkpoint):
+    """On new pictures, the head reaches the band "good"."""
+    measure(student, checkpoint, "good")
+
+
+@question("q6", points=0.75, device="cpu")
+def test_the_head_is_as_good_as_it_can_be(student, checkpoint, leaderboard):
+    """On new pictures, the head reaches the band "full", and is fitted to pictures that are prepared rightly."""
+    result = measure(student, checkpoint, "full")
+    leaderboard.add("top-1 accuracy on new pictures", result.accuracy)
