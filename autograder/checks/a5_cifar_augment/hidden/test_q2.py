@@ -317,11 +317,11 @@ def explained(formula, batch, out, limit=3e-4):
     is, then over ever finer grids about the best point.
     """
     count = len(batch)
-    best = torch.full((2, count), -0.8)
-    reach, points = 1.5, 45  # from 0.1 to 2
+    best = torch.tensor([[-0.8], [-1.65]]).expand(2, count)
+    reach, points = torch.tensor([[1.5], [3.0]]), 41  # factors from 0.1 to 2, products from 0.01 to 4
     for _ in range(14):
-        side = torch.linspace(-reach, reach, points)
-        grid = torch.cartesian_prod(side, side).T[:, None, :] + best[:, :, None]  # (2, N, points**2)
+        side = torch.linspace(-1, 1, points)
+        grid = (reach * torch.cartesian_prod(side, side).T)[:, None, :] + best[:, :, None]  # (2, N, points**2)
         bright, steep = (one.reshape(-1, 1, 1, 1) for one in grid)
         images, made = (part.repeat_interleave(points**2, 0) for part in (batch, out))
         error = (formula(images, bright.exp(), (steep - bright).exp()) - made).abs().mean((1, 2, 3)).reshape(count, -1)
@@ -335,7 +335,7 @@ def explained(formula, batch, out, limit=3e-4):
 def test_jitter_in_two_clamped_steps(student, rng, torch_rng):
     """Brightness comes first, contrast about the grey of the result second, and each is clamped to [0, 1]."""
     # Bright and dark pixels in one image: both clamps are at work in most of them.
-    batch = torch.rand(120, 3, 5, 6, generator=torch_rng)
+    batch = torch.rand(80, 3, 5, 6, generator=torch_rng)
     batch[:, :, 0] = 1 - 0.1 * batch[:, :, 0]
     batch[:, :, 1] *= 0.1
     out = student.probe("augmented", "color_jitter", batch, [0.9, 0.9], seed_of(rng))
@@ -344,8 +344,8 @@ def test_jitter_in_two_clamped_steps(student, rng, torch_rng):
     def fits(formula):
         return float(explained(formula, batch, out).double().mean())
 
-    # Measured: RIGHT
-    if fits(two_steps) > 0.9:
+    # Measured: right answers explain all 80 images in each of 60 batches, the five wrong formulas 66 at most.
+    if fits(two_steps) > 0.96:
         return
     wrong = {
         "order": fits(other_order),
