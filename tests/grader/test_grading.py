@@ -84,7 +84,7 @@ def test_a_broken_function_costs_its_own_question_only(mini_grader, mini_solutio
 
 FAILED = {
     "SystemExit": ("raise SystemExit(0)", "double raised SystemExit."),
-    "BaseException": ("class Own(BaseException): pass\n    raise Own('42')", "double raised Exception."),
+    "BaseException": ("class Own(BaseException): pass\n    raise Own('42')", "double raised BaseException."),
     "KeyboardInterrupt": ("raise KeyboardInterrupt", "double raised KeyboardInterrupt."),
     "TypeError": ("return x + 'a'", "double raised TypeError."),
     "None": ("pass", "is a return statement missing?"),
