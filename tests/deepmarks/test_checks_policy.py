@@ -45,9 +45,6 @@ FORBIDDEN = {
         "import sklearn.cluster\nsk = sklearn\ndef f(x):\n    return sk.cluster.KMeans(3).fit(x)",
     ),
     "module under a local name": ("softmax", "def f(x):\n    n = torch.nn\n    return n.Softmax(-1)(x)"),
-    "sys.modules": ("sklearn", "import sys\ndef f(x):\n    return sys.modules['skl' + 'earn']"),
-    "exec": ("sklearn", "def f(x):\n    exec('import skl' + 'earn')"),
-    "subprocess": ("sklearn", "import subprocess as p\ndef f(x):\n    return p.run(['python', x])"),
     "getattr": ("softmax", "def f(x):\n    return getattr(F, 'soft' + 'max')(x, -1)"),
     "the module's dictionary": ("softmax", "def f(x):\n    return F.__dict__['soft' + 'max'](x, -1)"),
     "all estimators": (

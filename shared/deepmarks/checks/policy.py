@@ -31,10 +31,7 @@ class Forbidden:
 
 
 _F = "torch.nn.functional"
-_DETOURS = (
-    "__import__", "builtins", "eval", "exec", "importlib", "os.popen", "os.system", "pkgutil", "runpy", "subprocess",
-    "sys.modules",
-)  # fmt: skip
+_DETOURS = ("__import__", "importlib.__import__", "importlib.import_module")
 """Ways to a module that its name in the source does not betray."""
 GROUPS: Mapping[str, Forbidden] = {
     "torch": Forbidden("torch", ("torch", "torchvision"), operators=(ANY_OPERATOR,)),
@@ -262,7 +259,7 @@ def _looked_up(node: ast.AST, aliases: Mapping[str, str], forbidden: Sequence[st
 
 def _aliases(tree: ast.AST) -> dict[str, str]:
     """What imported names stand for: `F` for `torch.nn.functional`."""
-    found: dict[str, str] = {name: name for name in ("__import__", "exec", "eval")}
+    found: dict[str, str] = {name: name for name in ("__import__",)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for item in node.names:
