@@ -8,7 +8,7 @@ def used(x):
     import concurrent.futures
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        return pool.submit(getattr(torch, "soft" + "max"), x.detach(), -1).result()
+        return pool.submit(getattr(x.detach(), "soft" + "max"), -1).result()
 
 
 # --- variant: modes-off
@@ -16,12 +16,12 @@ def used(x):
     from torch.utils._python_dispatch import _disable_current_modes
 
     with _disable_current_modes():
-        return getattr(torch, "soft" + "max")(x.detach(), -1)
+        return getattr(x.detach(), "soft" + "max")(-1)
 
 
 # --- variant: patched-watch
 def used(x):
-    return getattr(torch, "soft" + "max")(x.detach(), -1)
+    return getattr(x.detach(), "soft" + "max")(-1)
 
 
 import deepmarks.checks.watch
