@@ -89,10 +89,10 @@ def compare(student, reference, n, d, base):
     assert_matches(got, expected, what="the table", axes=AXES, candidates=wrong, **NEAR, pointer=SECTION)
 
 
-@pytest.mark.parametrize(("n", "d"), [(23, 14), (8, 32), (12, 12)])
+@pytest.mark.parametrize(("n", "d"), [(23, 14), (8, 32), (12, 12), (3, 512)])
 @question("q2", points=0.5)
 def test_tables_with_an_even_number_of_columns(student, reference, rng, n, d):
-    """Tables with more rows than columns, more columns than rows, and as many of both, for a random base."""
+    """Tables with more rows than columns, more columns than rows, as many of both, and 512 columns; a random base."""
     compare(student, reference, n, d, float(rng.uniform(50, 5000)))
     compare(student, reference, n, d, 10000.0)
 

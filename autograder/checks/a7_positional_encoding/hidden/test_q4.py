@@ -47,10 +47,10 @@ def mistakes(x, weight):
     return found
 
 
-@pytest.mark.parametrize("lead", [(), (2,), (3, 2), (4, 1, 3)], ids=str)
+@pytest.mark.parametrize("lead", [(), (2,), (3, 2), (8, 1, 3)], ids=str)
 @question("q4", points=0.5)
 def test_learned_positions_with_any_leading_axes(student, reference, torch_rng, lead):
-    """Inputs (n, d), (batch, n, d), (a, b, n, d), ... in float64, with the gradients of x and of weight."""
+    """Inputs (n, d), (batch, n, d), (a, b, n, d), ... in float64, in both modes, and the gradients of x and weight."""
     weight = torch.randn(7, 5, generator=torch_rng, dtype=torch.float64)
     for n in (1, 4):
         x, g = torch.randn(2, *lead, n, 5, generator=torch_rng, dtype=torch.float64)
@@ -71,6 +71,16 @@ def test_learned_positions_with_any_leading_axes(student, reference, torch_rng, 
             got.param_grads["weight"], gradient, what="the gradient of weight", axes=("position", "feature"),
             pointer=SECTION,
         )  # fmt: skip
+        state = with_weight(student, weight)
+        trained = student.module("LearnedPositionalEncoding", 7, 5, state=state, train=True, **given).output
+        dropped = torch.as_tensor(trained) == 0
+        expect(
+            not dropped.any(),
+            "In training mode LearnedPositionalEncoding drops entries: dropout belongs into add_positions alone.",
+            kind="dropout-inside",
+            pointer=SECTION,
+        )
+        assert_matches(trained, right.output, what="the output in training mode", pointer=SECTION)
 
 
 @pytest.mark.parametrize("lead", [(), (2, 3)], ids=str)

@@ -1,7 +1,7 @@
 """The hypotheses of the doctor, in the order in which they are tried: the first that fits is named.
 
-The order is: plain facts, clean factors, the right numbers elsewhere, a function too much, NaN, the mask, a
-wrong axis, infinities, some places only, and last what has a free parameter.
+The order is: plain facts, lost digits, clean factors, the right numbers elsewhere, a function too much, NaN,
+the mask, a wrong axis, infinities, some places only, and last what has a free parameter.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from deepmarks.compare.hypotheses import axes, order, places, pointwise, scale, 
 
 SAME_SHAPE: tuple[Hypothesis, ...] = (
     *pointwise.FACTS,
+    *pointwise.NEARLY,
     *scale.CLEAN,
     *order.TABLE,
     *pointwise.TABLE,
@@ -33,6 +34,7 @@ OTHER_SHAPE: tuple[Hypothesis, ...] = (
 
 SINGLE_NUMBER: tuple[Hypothesis, ...] = (
     *(h for h in places.NOT_FINITE if h.kind == "nan"),
+    *(h for h in pointwise.NEARLY if h.kind == "nearly"),
     *places.INFINITE,
     *(h for h in scale.CLEAN if h.kind in scale.SCALAR_FACTORS),
 )

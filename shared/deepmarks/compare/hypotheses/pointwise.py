@@ -119,10 +119,19 @@ TABLE = (
         "{what} is rounded{direction} to whole numbers: look for an integer division or an integer dtype.",
         _rounded,
     ),
+)
+
+NEARLY = (
     Hypothesis(
         "single-precision",
         "{what} is right to float32's precision only: somewhere float64 numbers became float32.",
         _single_precision,
+    ),
+    # So near, any transformation that is almost the identity would fit as well.
+    Hypothesis(
+        "nearly",
+        "{what} is nearly right: its errors are small, but larger than rounding explains. Look for lost precision.",
+        lambda case: fits(case.meets(case.actual, case.expected)),
     ),
 )
 
