@@ -103,12 +103,13 @@ def test_training_keeps_black_black(student, rng):
     centre = slice(9, 19)
     values = torch.stack([part[:, :, centre, centre].mean() for part in (black, white, grey)])
     right = torch.tensor([-1.0, 1.0, (100 / 255 - 0.5) / 0.5])
-    wrong = {text: value.mean((1, 2, 3)) for text, value in wrong_values(constant).items() if "own mean" not in text}
+    wrong = {text: value.mean((1, 2, 3)) for text, value in wrong_values(constant).items() if "each image" not in text}
     what = "the training transform of black, white and grey images, in their middle"
     assert_matches(values, right, what=what, candidates=wrong, atol=1e-4, pointer=SECTION)
     lightest = black.max()
     expect(
-        bool(lightest < -0.98),
+        # Library rotations of tensors mix a fill of -1 with grey at the rim: up to -0.75.
+        bool(lightest < -0.7),
         "The corners that come into view are not black: fill with black, and rotate before you normalise.",
         kind="fill",
         pointer=SECTION,
@@ -144,8 +145,15 @@ def test_training_keeps_black_black(student, rng):
         pointer=SECTION,
     )
     expect(
-        len(set(np.round(turned, 2))) > 10 and turned.std() > 2.0,
+        len(set(np.round(turned, 2))) > 10,
         "The angles hardly differ: draw a new one between -10 and 10 degrees in each call.",
         kind="angles",
+        pointer=SECTION,
+    )
+    # Of a hundred angles between -10 and 10 degrees the largest is below 8 by a chance of 0.8 ** 100.
+    expect(
+        np.abs(turned).max() > 6.0,
+        "The training transform turns by a few degrees only: the angle lies between -10 and 10 degrees.",
+        kind="too-little",
         pointer=SECTION,
     )

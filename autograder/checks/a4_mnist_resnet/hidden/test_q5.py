@@ -28,7 +28,7 @@ def fairly(check):
 
 def stops(losses, patience, min_delta, mistake=""):
     """At which step (from 1) early stopping says stop (0: never), and best after each step; or what a mistake does."""
-    best, last, waited, told = math.inf, math.inf, 0, []
+    best, last, waited, told = 10.0 if mistake == "small start" else math.inf, math.inf, 0, []
     for number, loss in enumerate(losses, 1):
         delta = {"no delta": 0.0, "sign": -min_delta}.get(mistake, min_delta)
         limit = (last if mistake == "last" else best) - delta
@@ -58,6 +58,7 @@ STOPPING = {
     "a min_delta with the wrong sign: a loss must be smaller than best by more than it": "sign",
     "a min_delta that is ignored": "no delta",
     "an improvement by exactly min_delta that counts: it must be more": "at least",
+    "a best that starts at some number: before the first loss it is infinity": "small start",
     "a min_delta in relation to best: it is an absolute difference": "relative",
 }
 
@@ -78,8 +79,9 @@ def check_stopping(student, cases, patience, min_delta, options):
     wrong["a stop at the first step without an improvement: be patient"] = [
         next((i for i, loss in enumerate(c, 1) if i > 1 and loss >= min(c[: i - 1]) - min_delta), 0) for c in cases
     ]
+    which = "EarlyStopping" if options else "EarlyStopping with its defaults"
     assert_matches(
-        np.array(ends), np.array([end for end, _ in right]), what="the step at which EarlyStopping says stop (or 0)",
+        np.array(ends), np.array([end for end, _ in right]), what=f"the step at which {which} says stop (or 0)",
         candidates={text: np.array(value) for text, value in wrong.items()}, dtype=False, pointer=SECTION,
     )  # fmt: skip
     best = np.array([float(value) for told in found for _, value in told])
@@ -153,6 +155,12 @@ def check_script(student, lead, epochs, batch_size, seed, device, stand_in):
     end = stops(loss[:epochs], 10, 1e-4)[0]
     wanted = end or epochs
     trained = found["trained"]
+    expect(
+        trained >= wanted or "training in eval mode" not in found["notes"],
+        "fit trains in eval mode after the first validation: call model.train() at the beginning of each epoch.",
+        kind="eval-mode",
+        pointer=SECTION,
+    )
     expect(
         trained >= wanted or trained == 1,
         "fit stops too soon: only ten epochs in a row without a better validation loss end the training.",
@@ -271,8 +279,9 @@ def test_stopping_on_other_sequences(student, rng):
         check_stopping(student, walks, patience, min_delta, {"patience": patience, "min_delta": min_delta})
     small = [1.0] + [0.99995] * 14
     late = [1.0] + [1.5] * 9 + [0.5] + [0.7] * 12
+    large = [1e4 - 10.0 * i for i in range(12)]
     steady = [1.0 - 0.0003 * i for i in range(25)]
-    check_stopping(student, [small, late, steady], 10, 1e-4, {})
+    check_stopping(student, [small, late, large, steady], 10, 1e-4, {})
 
 
 DENTS = [1.5, 1.0, 0.2, 0.9, 1.0, 0.7, 1.1, 0.9, -0.6, *(0.2, 0.1, 0.5, 0.3) * 6]
@@ -326,7 +335,8 @@ def test_seed_and_learning_rate(student, rng):
         slow, _ = run(first, 1, 1e-6)
         expect(
             slow["moved"] < 0.05 * one["moved"],
-            "The learning rate is ignored: a tiny one must move the model by next to nothing.",
+            "A tiny learning rate must move the model by next to nothing: is lr ignored, or are the first weights "
+            "drawn anew?",
             kind="lr-ignored",
             pointer=SECTION,
         )

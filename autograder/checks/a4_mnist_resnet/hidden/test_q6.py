@@ -106,6 +106,13 @@ def test_hidden_digits_middle_band(student, checkpoint, rng):
     """On hidden digits the accuracy reaches the middle band."""
     result, _ = measure(student, checkpoint, rng, "good")
     expect(
+        result.reaches("basic"),
+        "On hidden digits the accuracy does not reach the lowest band, and so not this one.",
+        detail=result.text,
+        kind="accuracy",
+        pointer=SECTION,
+    )
+    expect(
         result.reaches("good"),
         "On hidden digits the accuracy does not reach the middle band: train for longer, and distort in more ways.",
         detail=result.text,
@@ -120,6 +127,13 @@ def test_hidden_digits_top_band(student, checkpoint, leaderboard, rng):
     result, audit = measure(student, checkpoint, rng, "full")
     leaderboard.add("test accuracy", result.accuracy)
     leaderboard.add("parameters", audit.parameters, order="asc")
+    expect(
+        result.reaches("basic"),
+        "On hidden digits the accuracy does not reach the lowest band, and so not this one.",
+        detail=result.text,
+        kind="accuracy",
+        pointer=SECTION,
+    )
     expect(
         result.reaches("full"),
         "On hidden digits the accuracy does not reach the top band: what do the digits that it gets wrong share?",

@@ -153,6 +153,12 @@ def check_script(student, lead, epochs, batch_size, seed, device, stand_in):
     wanted = end or epochs
     trained = found["trained"]
     expect(
+        trained >= wanted or "training in eval mode" not in found["notes"],
+        "fit trains in eval mode after the first validation: call model.train() at the beginning of each epoch.",
+        kind="eval-mode",
+        pointer=SECTION,
+    )
+    expect(
         trained >= wanted or trained == 1,
         "fit stops too soon: only ten epochs in a row without a better validation loss end the training.",
         detail=f"{trained} epochs were trained, {wanted} expected",

@@ -14,8 +14,8 @@ SECTION = "section 1"
 @pytest.mark.parametrize(("shape", "size", "padding"), [((3, 9, 7), 6, 2), ((4, 3, 8, 8), 8, 3), ((5, 2, 6, 11), 4, 0)])
 @question("q1", points=0.5)
 def test_crops_of_images_and_batches(student, rng, torch_rng, shape, size, padding):
-    """Crops of other sizes, with and without padding, from single images and batches, at random places."""
-    img = torch.rand(shape, generator=torch_rng)
+    """Crops of other sizes, with and without padding, from single images and batches; the dtype stays."""
+    img = torch.rand(shape, generator=torch_rng, dtype=torch.float64 if padding == 3 else torch.float32)
     height, width = shape[-2] + 2 * padding, shape[-1] + 2 * padding
     padded = F.pad(img, (padding,) * 4)
     for _ in range(3):

@@ -200,6 +200,19 @@ def test_jitter_factors(student, rng, torch_rng):
         kind="factor-range",
         pointer=SECTION,
     )
+    # Both at once, far from 0 and 1: the mean luma grows by the brightness, the slope by both factors.
+    out = student.probe("augmented", "color_jitter", batch, [0.2, 0.2], seed_of(rng))
+    same_size(out, batch)
+    bright = (luma(out) / luma(batch)).flatten()
+    own, made = (z.flatten(1) - z.flatten(1).mean(1, keepdim=True) for z in (batch, out))
+    steep = (own * made).sum(1) / (own * own).sum(1) / bright
+    # Six standard deviations of the correlation of 600 independent pairs.
+    expect(
+        abs(float(torch.corrcoef(torch.stack([bright, steep]))[0, 1])) < 0.25,
+        "The factors of brightness and contrast go together: draw each on its own.",
+        kind="same-factor",
+        pointer=SECTION,
+    )
     # v > 1: the range begins at 0. (A factor that was negative would turn pixels to 0 after the clamp.)
     dark = batch * 0.5
     ratio = (student.probe("augmented", "color_jitter", dark, [1.5, 0.0], seed_of(rng)) / dark).flatten(1).mean(1)

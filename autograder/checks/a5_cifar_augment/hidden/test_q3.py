@@ -202,26 +202,39 @@ def expected_shares(side, inside=False):
 @question("q3", points=0.5)
 def test_boxes_of_cutmix(student, rng, torch_rng):
     """The sides of the boxes are those of the square root of 1 - lambda, and their centres are anywhere."""
-    x = torch.rand(3, 1, 40, 40, generator=torch_rng)
+    x = torch.rand(3, 1, 40, 56, generator=torch_rng)
     y = torch.tensor([0, 1, 2])
-    shares, clipped, square = [], 0, True
+    shares, clipped, similar, uneven = [], 0, True, []
     for _ in range(4):
         made = student.probe("many_mixtures", "cutmix", x, y, 1.0, 3, seed_of(rng), 450)
         images, _ = checked(*made, x.shape, 3)
         new, union, _ = boxes(x, images)
         # A batch in which every image is its own partner shows no box. Others are lost only if the box is empty.
         shown = new.flatten(1).any(1)
-        height, width = union.any(2).sum(1), union.any(1).sum(1)
+        height, width = union.any(2).double().mean(1), union.any(1).double().mean(1)
         touching = union[:, [0, -1]].flatten(1).any(1) | union[:, :, [0, -1]].flatten(1).any(1)
         free = shown & ~touching
-        square = square and bool(((height - width).abs() <= 1)[free].all())
+        # Rounding takes up to two pixels of a side; sides that are exchanged differ by 0.69 of the factor.
+        similar = similar and bool(((height - width).abs() <= 2 / 40 + 2 / 56)[free].all())
+        for size, axis in ((20, 1), (28, 2)):
+            first, second = union[shown].double().split(size, axis)
+            uneven.append((first - second).mean((1, 2)))
         clipped += int((shown & touching).sum())
         shares.append(union.flatten(1).double().mean(1)[shown])
     found = torch.cat(shares).numpy()
-    expect(square, "The box must have the shape of the image: both sides by the same factor.", kind="sides",
+    expect(similar, "The box must have the shape of the image: both sides by the same factor.", kind="sides",
            pointer=SECTION)  # fmt: skip
     expect(len(found) > 500, "In most batches nothing is pasted.", kind="nothing", pointer=SECTION)
     expect(clipped > 0, "No box is ever clipped: its centre may be any pixel.", kind="only-inside", pointer=SECTION)
+    # By symmetry both halves get as much, to the half pixel (0.02) by which a box of an even side lies off its centre.
+    rows, columns = torch.cat(uneven[::2]), torch.cat(uneven[1::2])
+    expect(
+        all(abs(float(one.mean())) < 6 * float(one.std()) / len(one) ** 0.5 + 0.02 for one in (rows, columns)),
+        "The boxes lie more in one half of the image than in the other: their centres are any pixel, up to the height "
+        "for rows and up to the width for columns.",
+        kind="centres",
+        pointer=SECTION,
+    )
     # Means over 1,000 boxes or more have a standard error of 0.008 at most; six of them and 0.015 for the rounding
     # of the sides to 40 pixels stay below half of the distance to the wrong means (0.22, 0.41 and 0.5).
     mean = float(found.mean())

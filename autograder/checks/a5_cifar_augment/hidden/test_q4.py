@@ -170,7 +170,8 @@ def network(x, values, depth, width, classes, training, *, late=False, mistake="
         h = F.conv2d(h, values[f"{b},{a},{kernel},{kernel}"], None, stride, kernel // 2)
         return norm(h, values, b, training)
 
-    h = torch.relu(conv(x, width, 3))
+    h = conv(x, width, 3)
+    h = h if mistake == "no stem relu" else torch.relu(h)
     for stage, count in enumerate(depth):
         b = width * 2**stage
         for i in range(count):
@@ -194,6 +195,17 @@ def network(x, values, depth, width, classes, training, *, late=False, mistake="
         h = h * 64
     z = F.linear(h, values[f"{classes},{4 * width}"], values[f"{classes}"])
     return z.softmax(1) if mistake == "softmax" else z
+
+
+def normalised(x, entered):
+    """Whether each channel of each image of `entered` is that of x, scaled and shifted: networks may normalise."""
+
+    def standard(images):
+        images = images - images.mean((2, 3), keepdim=True)
+        return images / images.norm(dim=(2, 3), keepdim=True)
+
+    alike = isinstance(entered, torch.Tensor) and entered.shape == x.shape
+    return alike and torch.allclose(standard(entered.double()), standard(x), rtol=0, atol=1e-5)  # constants in float32
 
 
 def drawn(depth, width, classes, generator):
@@ -235,9 +247,11 @@ def test_values_of_the_network(student, torch_rng, training):
         kind="parameters",
         pointer=SECTION,
     )
+    found, entered = found
+    stem = entered.double() if normalised(x, entered) else x
 
     def run(**options):
-        return network(x, values, depth, width, classes, training, **options)
+        return network(stem, values, depth, width, classes, training, **options)
 
     right = run()
     late = run(late=True)
@@ -252,6 +266,7 @@ def test_values_of_the_network(student, torch_rng, training):
             "a network whose shortcuts are missing where the shape does not change": run(mistake="no plain shortcuts"),
             "blocks without the ReLU after the sum": run(mistake="no relu after the sum"),
             "blocks with the last ReLU before the sum": run(mistake="relu before the sum"),
+            "a stem without its ReLU": run(mistake="no stem relu"),
             "blocks without the ReLU between the two convolutions": run(mistake="no inner relu"),
             "the maximum over the pixels before the linear layer, not the mean": run(mistake="max"),
             "the sum over the pixels before the linear layer, not the mean": run(mistake="sum"),
