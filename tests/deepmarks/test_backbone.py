@@ -175,3 +175,22 @@ def test_small_pictures_of_imagenet_are_recognised_without_any_training(real_dat
     # Chance is 0.001; all of the subset gives 0.299 (top 5: 0.592), symmetric padding 0.279.
     assert float((logits.argmax(1) == truth).float().mean()) > 0.2
     assert float((logits.topk(5).indices == truth[:, None]).any(1).float().mean()) > 0.45
+
+
+@has_weights
+def test_features_of_the_same_pictures_are_computed_once(monkeypatch):
+    pictures = rendered_textures(2, 5)
+    first = picture_features(pictures)
+    monkeypatch.setattr(backbone, "course_backbone", lambda: pytest.fail("computed again"))
+    again = picture_features(pictures)
+    assert torch.equal(again, first)
+    again.zero_()
+    assert torch.equal(picture_features(pictures), first)
+
+
+@has_weights
+def test_features_of_other_pictures_or_another_look_are_not_mixed_up():
+    pictures = rendered_textures(2, 6)
+    plain = picture_features(pictures)
+    assert not torch.equal(picture_features(pictures, transform=picture_transform((0.0,) * 3, (1.0,) * 3)), plain)
+    assert not torch.equal(picture_features(rendered_textures(2, 7)), plain)

@@ -47,6 +47,10 @@ FORBIDDEN = {
     "module under a local name": ("softmax", "def f(x):\n    n = torch.nn\n    return n.Softmax(-1)(x)"),
     "getattr": ("softmax", "def f(x):\n    return getattr(F, 'soft' + 'max')(x, -1)"),
     "the module's dictionary": ("softmax", "def f(x):\n    return F.__dict__['soft' + 'max'](x, -1)"),
+    "code in a string": (
+        "sklearn_estimators",
+        "def f(x):\n    exec('from sklearn.clu' + 'ster import KMeans as K', n := {})\n    return n['K'](3).fit(x)",
+    ),
     "all estimators": (
         "sklearn_estimators",
         "from sklearn.utils import all_estimators\ndef f(x):\n    return dict(all_estimators())",

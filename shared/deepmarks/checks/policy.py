@@ -33,6 +33,8 @@ class Forbidden:
 _F = "torch.nn.functional"
 _DETOURS = ("__import__", "importlib.__import__", "importlib.import_module")
 """Ways to a module that its name in the source does not betray."""
+_STRINGS = ("exec", "eval", "compile")
+"""What runs code that the source does not show; refused where no operator would give that code away."""
 GROUPS: Mapping[str, Forbidden] = {
     "torch": Forbidden("torch", ("torch", "torchvision"), operators=(ANY_OPERATOR,)),
     "sklearn": Forbidden("scikit-learn", ("sklearn",)),
@@ -131,6 +133,7 @@ def source_violation(
     tree = ast.parse(source)
     definitions = _definitions(tree)
     forbidden = [GROUPS[name] for name in groups]
+    unseen = any(not group.operators for group in forbidden)
     forbidden_names = [item for group in forbidden for item in group.names]
     imported = {**_starred(tree, forbidden_names), **_aliases(tree)}
     aliases = {name: dotted for name, dotted in imported.items() if name not in definitions}
@@ -149,6 +152,8 @@ def source_violation(
                 # Where torch itself is forbidden, a method called backward can only be the student's own.
                 if "torch" not in groups and _is_method(found, group.methods, aliases):
                     return _broken(group.what, f"{name} uses .{found.attr} (line {found.lineno})")  # type: ignore[attr-defined]
+            if unseen and isinstance(found, ast.Name) and found.id in _STRINGS:
+                return _broken("running code from strings", f"{name} uses {found.id}")
             if module := _looked_up(found, own, forbidden_names):
                 return _broken("reaching other modules by a detour", f"{name} looks names up in {module}")
     return None
