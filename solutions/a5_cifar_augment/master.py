@@ -1133,8 +1133,12 @@ else:
     ax.set_title(f"Test set: {len(shown):,} images", fontsize=9)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     sure, guess = twice.max(1)
-    worst = (sure * (guess != y)).argsort(descending=True)[:8]
-    for small, i in zip(right.subplots(2, 4).flat, worst.tolist(), strict=True):
+    mistakes = int((guess != y).sum())
+    worst = (sure * (guess != y)).argsort(descending=True)[: min(8, mistakes)]
+    places = right.subplots(2, 4).ravel()
+    for small in places:
+        small.set_axis_off()
+    for small, i in zip(places, worst.tolist(), strict=False):
         show(small, x[i], f"{CLASSES[guess[i]]} {sure[i]:.0%}\nis: {CLASSES[y[i]]}")
     right.suptitle(f"Sure and wrong. Source: {test_set.source}", fontsize=9)
 plt.show()

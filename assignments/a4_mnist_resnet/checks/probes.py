@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import types
 
 import numpy as np
 import torch
@@ -65,7 +67,9 @@ def architecture(student, classes=None):
 
 def network_output(student, images, seed, classes=None, train=False):
     """The logits of a network filled from `seed`, and the sums of its running means afterwards."""
-    model = filled(_network(student, classes), seed).to(images.device, images.dtype).train(train)
+    model = filled(_network(student, classes), seed).to(images.device).train(train)
+    if images.dtype == torch.float64:
+        model.double()
     with torch.no_grad():
         logits = model(images)
     return logits, [
@@ -163,7 +167,8 @@ def measured(student, weight, bias, X, y, batch_size, training, device):
         "mode": model.training,
         "inner mode": model.inner.training,
         "recording": left_recording,
-        "unchanged": torch.equal(model.weight.detach(), weight) and model.weight.requires_grad,
+        "unchanged": torch.equal(model.weight.detach(), weight),
+        "trainable": model.weight.requires_grad,
         "gradient kept": model.weight.grad is not None and bool((model.weight.grad == 1).all()),
     }
 
@@ -183,6 +188,15 @@ def stopping(student, losses, **options):
     return told
 
 
+def _importable(cls):
+    """Make a class findable by its name, as pickle wants it: `fit` may save its whole model."""
+    home = sys.modules.setdefault("deepmarks_models", types.ModuleType("deepmarks_models"))
+    cls.__module__ = home.__name__
+    setattr(home, cls.__name__, cls)
+    return cls
+
+
+@_importable
 class _Scripted(nn.Module):
     """A model whose validation losses are known beforehand, whatever the optimiser does.
 
@@ -208,12 +222,13 @@ class _Scripted(nn.Module):
         if held_out.any():
             return self._validation(x)
         logits = x[:, 2:] @ self.weight
-        if self.training:
+        if torch.is_grad_enabled():
             self._train(x, logits)
         return logits
 
     def _train(self, x, logits):
-        if not torch.is_grad_enabled():
+        if not self.training:
+            self.notes.add("training in eval mode")
             return
         if self.measured:
             self.epoch += 1

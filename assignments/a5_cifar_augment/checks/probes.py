@@ -81,16 +81,18 @@ def many_mixtures(student, name, x, y, alpha, classes, seed, count):
 
 
 class _Convolutions(TorchDispatchMode):
-    """Notes every convolution: kernel, stride, side of the output, whether it has a bias."""
+    """Notes every convolution: kernel, stride, side of the output, whether it has a bias; and what enters the first."""
 
     def __init__(self):
         super().__init__()
         self.seen = []
+        self.entered = None
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
         if "convolution" in str(function):
             weight, bias, stride = args[1], args[2], args[3]
+            self.entered = args[0].detach().clone() if self.entered is None else self.entered
             self.seen.append([*weight.shape, int(stride[0]), int(result.shape[-1]), bias is not None])
         return result
 
@@ -113,7 +115,7 @@ def plan(student, kwargs):
 
 
 def filled(student, kwargs, values, x, training):
-    """The logits of cifar_resnet(**kwargs) in float64 where all parts of one shape have one value.
+    """The logits of cifar_resnet(**kwargs) in float64 where all parts of one shape have one value; the stem's input.
 
     `values` holds tensors by shape ("16,3,3,3") for convolutions and the linear layer, and by channels and part
     ("16 weight") for BatchNorm.
@@ -122,12 +124,15 @@ def filled(student, kwargs, values, x, training):
     if not isinstance(net, nn.Module):
         return None
     net = net.double().to(x.device)
-    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    # A BatchNorm of three channels may normalise the images.
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.num_features != 3]
     inside = {id(p) for m in norms for p in m.parameters()}
     with torch.no_grad():
         for m in norms:
             if m.weight is None or m.running_mean is None:
                 return "norm"
+            if f"{m.num_features} weight" not in values:
+                return "shape"
             for part in ("weight", "bias", "running_mean", "running_var"):
                 getattr(m, part).copy_(values[f"{m.num_features} {part}"])
         for p in net.parameters():
@@ -136,8 +141,10 @@ def filled(student, kwargs, values, x, training):
                 if key not in values:
                     return "shape"
                 p.copy_(values[key])
-    with torch.no_grad():
-        return net.train(training)(x)
+    watch = _Convolutions()
+    with torch.no_grad(), watch:
+        logits = net.train(training)(x.clone())
+    return logits, watch.entered
 
 
 # -------------------------------------------------------------------------------- q5: training

@@ -23,15 +23,15 @@ class _InterruptedError(BaseException):
 
 
 _MOVES = (
-    (os, "rename"), (os, "replace"), (os, "link"),
-    (shutil, "copy"), (shutil, "copy2"), (shutil, "copyfile"), (shutil, "move"),
+    (os, "rename"), (os, "replace"), (os, "link"), (os, "unlink"), (os, "remove"), (os, "rmdir"),
+    (shutil, "copy"), (shutil, "copy2"), (shutil, "copyfile"), (shutil, "move"), (shutil, "rmtree"),
 )  # fmt: skip
-"""What moves a file; pathlib's methods call those of `os`."""
+"""What moves or removes a file or a folder; pathlib's methods call those of `os`."""
 
 
 @contextmanager
 def _interrupted_after(moves):
-    """Raise after so many moves; functions that call each other count once."""
+    """Raise after so many moves or removals; functions that call each other count once."""
     done, depth, originals = [0], [0], [(module, name, getattr(module, name)) for module, name in _MOVES]
 
     def counted(function):
@@ -62,7 +62,7 @@ def reorganised(student, which, files, folders, runs, text_root, after):
     """What is below a folder with `files` after `which` has run: results, files, and folders without anything in them.
 
     `files` maps paths to bytes, `folders` lists empty ones. With `after`, a run before is interrupted after that many
-    moves.
+    moves and removals.
     """
     function = getattr(student, which)
     with tempfile.TemporaryDirectory() as scratch:
@@ -148,12 +148,12 @@ class _Resnetlike(nn.Module):
 
 
 class _Efficientlike(nn.Module):
-    """The head is classifier.1, behind a dropout."""
+    """The head is classifier.1, behind a dropout; made first, so that its parameters are not the last ones."""
 
     def __init__(self):
         super().__init__()
-        self.features = _Wide(5, nn.BatchNorm2d)
         self.classifier = nn.Sequential(nn.Dropout(0.5), nn.Linear(5, 11))
+        self.features = _Wide(5, nn.BatchNorm2d)
 
     def forward(self, x):
         return self.classifier(self.features(x))
@@ -253,10 +253,12 @@ def with_new_head(student, kind, classes, device):
 def frozen(student, kind, device):
     """What freeze_backbone leaves trainable, and what changes when the network is used in train mode."""
     model = _network(kind, device)
-    result = student.freeze_backbone(model)
+    x = torch.randn(6, 3, 32, 32, device=device) * 2 + 1
+    with torch.no_grad():
+        given = model.eval()(x)
+    result = student.freeze_backbone(model.train())
     if isinstance(result, nn.Module):
         model = result
-    x = torch.randn(6, 3, 32, 32, device=device) * 2 + 1
     trainable = sorted(name for name, p in model.named_parameters() if p.requires_grad)
 
     def snapshot():
@@ -281,6 +283,7 @@ def frozen(student, kind, device):
     return {
         "trainable": trainable,
         "all": sorted(name for name, _ in model.named_parameters()),
+        "same when frozen": torch.allclose(calm, given, rtol=1e-4, atol=1e-4),
         "statistics kept": before.keys() == after.keys() and all(torch.equal(before[n], after[n]) for n in before),
         "same in train mode": torch.allclose(first, calm, rtol=1e-4, atol=1e-4),
         "same after train again": torch.allclose(again, calm, rtol=1e-4, atol=1e-4),
@@ -516,11 +519,15 @@ def _written(state, kind, folder):
 
 def evaluated(student, state, kind, x, y, batch_size, text_path, device):
     """What evaluate_checkpoint returns for weights in a file, and whether it recorded gradients."""
-    recorded = []
+    recorded, loaded = [], []
+
+    def look(layer, *_):
+        recorded.append((torch.is_grad_enabled(), layer.training))
+        loaded.append(torch.allclose(layer.weight.detach().float().cpu(), state["linear.weight"].cpu(), atol=1e-3))
 
     def build():
         model = _Net(x.shape[1], state["linear.weight"].shape[0])
-        model.linear.register_forward_hook(lambda layer, *_: recorded.append((torch.is_grad_enabled(), layer.training)))
+        model.linear.register_forward_hook(look)
         return model
 
     loader = DataLoader(TensorDataset(x.cpu(), y.cpu()), batch_size)
@@ -534,6 +541,7 @@ def evaluated(student, state, kind, x, y, batch_size, text_path, device):
         "recorded": any(grad for grad, _ in recorded),
         "train mode": any(mode for _, mode in recorded),
         "built": bool(recorded),
+        "loaded": all(loaded),
     }
 
 

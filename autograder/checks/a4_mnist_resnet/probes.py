@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import types
 
 import numpy as np
 import torch
@@ -186,6 +188,15 @@ def stopping(student, losses, **options):
     return told
 
 
+def _importable(cls):
+    """Make a class findable by its name, as pickle wants it: `fit` may save its whole model."""
+    home = sys.modules.setdefault("deepmarks_models", types.ModuleType("deepmarks_models"))
+    cls.__module__ = home.__name__
+    setattr(home, cls.__name__, cls)
+    return cls
+
+
+@_importable
 class _Scripted(nn.Module):
     """A model whose validation losses are known beforehand, whatever the optimiser does.
 

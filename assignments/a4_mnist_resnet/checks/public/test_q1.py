@@ -45,6 +45,7 @@ def check_names(student, *sizes):
     in_channels, channels, stride = (*sizes, 1)[:3]
     right = shapes_of(library_block(in_channels, channels, stride))
     changes = stride != 1 or in_channels != channels
+    missing, extra = [name for name in right if name not in own], [name for name in own if name not in right]
     biases = [name for name in own if name.endswith(".bias") and f"{name[:-5]}.running_mean" not in own]
     expect(
         not any(name in ("conv1.bias", "conv2.bias", "downsample.0.bias") for name in biases),
@@ -59,7 +60,7 @@ def check_names(student, *sizes):
         pointer=SECTION,
     )
     expect(
-        not changes or any(name.startswith("downsample") for name in own),
+        not changes or bool(extra) or any(name.startswith("downsample") for name in own),
         "The block has no downsample where the number of channels changes or the stride is not 1, so that x cannot be "
         "added.",
         kind="no-downsample",
@@ -71,7 +72,6 @@ def check_names(student, *sizes):
         kind="downsample-norm",
         pointer=SECTION,
     )
-    missing, extra = [name for name in right if name not in own], [name for name in own if name not in right]
     expect(
         not missing and not extra,
         "The names of the parameters and buffers are not those of torchvision's BasicBlock.",
@@ -99,6 +99,7 @@ def written_out(x, state, stride, train=False, mistake=""):
     def norm(name, maps):
         if mistake == f"no {name}":
             return maps
+        name = "bn1" if mistake == "bn1 twice" and name == "bn2" else name
         parts = [state[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
         training = train if mistake != "statistics" else not train
         return F.batch_norm(maps, *parts, training=training)
@@ -133,6 +134,7 @@ MISTAKES = {
     "the output without the BatchNorm of the downsample": "no downsample.1",
     "the output without the first BatchNorm": "no bn1",
     "the output without the second BatchNorm": "no bn2",
+    "the output with the first BatchNorm in both places": "bn1 twice",
     "a stride on the second convolution instead of the first": "stride on the second",
     "the mean of shortcut and residual: add them": "mean",
     "the BatchNorms in the other mode (training and eval exchanged)": "statistics",

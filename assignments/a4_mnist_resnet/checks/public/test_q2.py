@@ -144,6 +144,12 @@ def wrong_networks(x, seed, classes, train):
     def average(model):
         model.maxpool = nn.AvgPool2d(3, 2, 1)
 
+    def pool_without_padding(model):
+        model.maxpool = nn.MaxPool2d(3, 2)
+
+    def no_relu(model):
+        model.relu = nn.Identity()
+
     def small_pool(model):
         model.maxpool = nn.MaxPool2d(2)
 
@@ -154,6 +160,8 @@ def wrong_networks(x, seed, classes, train):
         "the network without padding in the first convolution: it stays 3": logits(no_padding),
         "the network with a mean in place of the max pooling": logits(average),
         "the network with a 2x2 max pooling: it stays 3x3 with padding 1": logits(small_pool),
+        "the network with a max pooling without padding: it stays 1": logits(pool_without_padding),
+        "the network without the ReLU after its first convolution": logits(no_relu),
         "probabilities: leave the softmax to the loss": logits(lambda model: nn.Sequential(model, nn.Softmax(1))),
         "log-probabilities: leave the log-softmax to the loss": logits(lambda m: nn.Sequential(m, nn.LogSoftmax(1))),
         "logits after a ReLU": logits(lambda model: nn.Sequential(model, nn.ReLU())),

@@ -97,6 +97,9 @@ def check_epochs(student, data, batch_size, optimizer, epochs, device):
             sum(e) / n for e in batches
         ],
         "the sum over the images divided by the number of batches": [n * value / k for value in means],
+        "the sum over the images divided by the size of full batches times their number": [
+            n * value / (k * sizes[0]) for value in means
+        ],
         "every batch weighted like the first one": [sum(e) * sizes[0] / n for e in batches],
         "the loss after the epoch: each batch counts as it was before its step": [*means[:-1], float(after)],
     }
@@ -126,6 +129,7 @@ def shares(weight, bias, X, y, batch_size):
         "the share of wrong answers": 1 - float(hits.mean()),
         "the mean over the batches: a smaller last batch then counts too much": float(batches.mean()),
         "the accuracy of the last batch only": float(batches[-1]),
+        "the accuracy of the first batch only": float(batches[0]),
         "the mean of the accuracies of the classes: every image counts the same": float(recall.nanmean()),
     }
     single = {
@@ -181,17 +185,17 @@ def check_evaluate(student, data, batch_size, training, device):
         pointer=SECTION,
     )
     empty = recall.isnan()
+    present = {text: value[~empty] for text, value in wrong_classes.items()}
+    assert_matches(
+        single[~empty].double(), recall[~empty], what="the accuracies per class", candidates=present, rtol=1e-5,
+        dtype=False, pointer=SECTION,
+    )  # fmt: skip
     expect(
         not bool((single[empty] == 0).any()),
         "A class without images has the accuracy 0 instead of NaN: zero would say that all its images were wrong.",
         kind="zero-for-nan",
         pointer=SECTION,
     )
-    present = {text: value[~empty] for text, value in wrong_classes.items()}
-    assert_matches(
-        single[~empty].double(), recall[~empty], what="the accuracies per class", candidates=present, rtol=1e-5,
-        dtype=False, pointer=SECTION,
-    )  # fmt: skip
     expect(
         bool(single[empty].isnan().all()),
         "A class without images must have the accuracy NaN.",

@@ -94,8 +94,14 @@ def test_mixup_mixes_images_and_labels_alike(student, torch_rng):
         )
     result = student.probe("augmented", "mixup", x, [y, 0.0, 5], 1)
     images, targets = pair(result, x, 5, "mixup")
-    assert_matches(images, x, what="the images for alpha = 0", pointer=SECTION)
-    assert_matches(targets, F.one_hot(y, 5).float(), what="the labels for alpha = 0", dtype=False, pointer=SECTION)
+    assert_matches(images, x, what="the images for alpha = 0, where lambda is 1,", pointer=SECTION)
+    assert_matches(
+        targets,
+        F.one_hot(y, 5).float(),
+        what="the labels for alpha = 0, where lambda is 1,",
+        dtype=False,
+        pointer=SECTION,
+    )
 
 
 @question("q3", points=0.5)

@@ -25,7 +25,7 @@ def checked_arguments(student):
     args = student.value("CHECKPOINT_ARGS")
     expect(
         isinstance(args, dict) and set(args) <= KEYS,
-        "CHECKPOINT_ARGS must be a dict with the keys depth_blocks, width and num_classes.",
+        "CHECKPOINT_ARGS must be a dict with the keys depth_blocks, width and num_classes, and no others.",
         kind="arguments",
         pointer=SECTION,
     )
@@ -116,8 +116,8 @@ def test_known_test_images_are_recognised(student, checkpoint):
     result = accuracy_band(correct, len(y[:ASKED]), scale)
     expect(
         result.reaches("basic"),
-        "The network recognises too few of the test images: was it trained on the images that count, with "
-        "augmentation?",
+        "The network recognises too few of the test images: was it trained on the images that count, as floats in "
+        "[0, 1], with augmentation?",
         detail=result.text,
         kind="accuracy",
         pointer=SECTION,

@@ -299,7 +299,7 @@ def test_fit_learns_and_keeps_a_history(student, rng, device):
             pointer=SECTION,
         )
         expect(
-            min(train) < 0.7 * train[0],
+            min(train) < 0.9 * train[0],
             "The training loss hardly falls: does fit train the model, with the learning rate that it is given?",
             detail=f"from {train[0]:.3f} to {train[-1]:.3f}",
             kind="no-training",

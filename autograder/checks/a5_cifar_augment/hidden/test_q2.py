@@ -427,7 +427,8 @@ def test_holes_are_clipped_squares(student, rng, torch_rng):
         )
         expect(
             bool(zero.flatten(1).any(1).all()),
-            "Some images have no hole: the centre of the square is a pixel of the image.",
+            "Some images have no hole: the centre of the square is a pixel of the image, and a slice that begins below "
+            "0 is empty.",
             kind="no-hole",
             pointer=SECTION,
         )

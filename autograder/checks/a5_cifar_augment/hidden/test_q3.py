@@ -254,6 +254,16 @@ def test_boxes_of_cutmix(student, rng, torch_rng):
         pointer=SECTION,
     )
     expect(good, "The boxes are too large or too small on average.", kind="box-size", pointer=SECTION)
+    # Beta(20, 20) keeps 1 - lambda above 0.2, and clipping a quarter of a box or more: a share below 0.05 has a
+    # probability of 1e-5. A uniform lambda gives 6 % of them, about 20 here.
+    images, _ = checked(*student.probe("many_mixtures", "cutmix", x, y, 20.0, 3, seed_of(rng), 450), x.shape, 3)
+    shares = boxes(x, images)[1].flatten(1).double().mean(1)
+    expect(
+        int(((shares > 0) & (shares < 0.05)).sum()) < 4,
+        "For a large alpha some boxes are tiny: lambda follows Beta(alpha, alpha), whatever alpha is.",
+        kind="alpha-ignored",
+        pointer=SECTION,
+    )
 
 
 @question("q3", points=0.25)
@@ -285,8 +295,8 @@ def test_mixing_obeys_the_generator(student, rng, torch_rng):
         )
         images, targets = student.probe("augmented", name, x, [y, 0.0, 7], own)
         hot = F.one_hot(y, 7).float()
-        assert_matches(images, x, what="the images for alpha = 0", pointer=SECTION)
-        assert_matches(targets, hot, what="the labels for alpha = 0", dtype=False, pointer=SECTION)
+        assert_matches(images, x, what="the images for alpha = 0, where lambda is 1,", pointer=SECTION)
+        assert_matches(targets, hot, what="the labels for alpha = 0, where lambda is 1,", dtype=False, pointer=SECTION)
         free, _ = student.probe("augmented", name, x, [y, 0.3, 5], None)
         expect(free.shape == x.shape, "Without a generator the shape differs.", kind="shape", pointer=SECTION)
 

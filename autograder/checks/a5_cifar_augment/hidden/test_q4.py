@@ -182,6 +182,8 @@ def network(x, values, depth, width, classes, training, *, late=False, mistake="
             inner = conv(inner, b, 3, stride if late else 1)
             same = stride == 1 and h.shape[1] == b
             short = h if same else conv(h, b, 1, stride)
+            if mistake == "no shortcut norm" and not same:
+                short = F.conv2d(h, values[f"{b},{h.shape[1]},1,1"], None, stride)
             if mistake == "no shortcuts" or (mistake == "no plain shortcuts" and same):
                 short = 0
             if mistake == "relu before the sum":
@@ -263,6 +265,7 @@ def test_values_of_the_network(student, torch_rng, training):
         what="the logits",
         candidates={
             "a network without any shortcut": run(mistake="no shortcuts"),
+            "a network whose 1x1 convolutions have no BatchNorm behind them": run(mistake="no shortcut norm"),
             "a network whose shortcuts are missing where the shape does not change": run(mistake="no plain shortcuts"),
             "blocks without the ReLU after the sum": run(mistake="no relu after the sum"),
             "blocks with the last ReLU before the sum": run(mistake="relu before the sum"),

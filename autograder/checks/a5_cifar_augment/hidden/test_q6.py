@@ -28,7 +28,7 @@ def checked_arguments(student):
     args = student.value("CHECKPOINT_ARGS")
     expect(
         isinstance(args, dict) and set(args) <= KEYS,
-        "CHECKPOINT_ARGS must be a dict with the keys depth_blocks, width and num_classes.",
+        "CHECKPOINT_ARGS must be a dict with the keys depth_blocks, width and num_classes, and no others.",
         kind="arguments",
         pointer=SECTION,
     )
@@ -105,7 +105,7 @@ def test_unseen_images_are_recognised(student, checkpoint, rng):
     expect(
         result.reaches("basic"),
         "The network recognises too few of the images that it has not seen: was it trained at all, on the images that "
-        "count, with their labels?",
+        "count, as floats in [0, 1], with their labels?",
         detail=result.text,
         kind="accuracy",
         pointer=SECTION,

@@ -45,7 +45,6 @@ def wrong_ones(pixels):
     found = {
         "the picture without the normalisation": right,
         "the picture normalised with 0.5 in place of ImageNet's mean and std": (right - 0.5) / 0.5,
-        "the picture normalised before it is scaled to [0, 1]": (right * 255 - mean) / std,
         "the picture with the mean subtracted, but not divided by the std": right - mean,
         "the picture with mean and std exchanged": (right - std) / mean,
         "the picture in the order blue, green, red": (right.flip(0) - mean) / std,
@@ -56,6 +55,10 @@ def wrong_ones(pixels):
         )
         / std,
         "the picture scaled to 224 at once, in place of 256 and a crop": (looked_at(pixels, 224) - mean) / std,
+        "the picture scaled to 232, as presets of torchvision's newer weights do it, in place of 256": (
+            looked_at(pixels, 232) - mean
+        )
+        / std,
         "the picture squeezed to 224 x 224, without a crop": (looked_at(pixels, 224, squeezed=True) - mean) / std,
         "the upper left corner, in place of the middle": (corner[:, :224, :224] - mean) / std,
         "the picture mirrored": ((right - mean) / std).flip(-1),
@@ -92,6 +95,24 @@ def well_formed(item):
         kind="dtype",
         pointer=SECTION,
     )
+    expect(
+        # Right values lie between -2.2 and 2.7.
+        not item["values"].abs().max() > 20,
+        "The values are far too large: the picture must be scaled to [0, 1] before it is normalised.",
+        kind="not-scaled",
+        pointer=SECTION,
+    )
+
+
+def compare(received, right, what, candidates, otherwise):
+    """Fail unless the values are right: with the candidate that fits, or with the sentence `otherwise`."""
+    try:
+        assert_matches(received, right, what=what, candidates=candidates, rtol=0.0, atol=SMOOTH_ATOL, pointer=SECTION)
+    except Mismatch as error:
+        # With a tolerance this wide, the doctor's general hypotheses fit too easily.
+        if error.kind == "candidate":
+            raise
+        raise Mismatch(otherwise, kind="values", detail=error.detail, pointer=SECTION) from None
 
 
 def check_use(student, sizes, turn):
@@ -110,28 +131,14 @@ def check_use(student, sizes, turn):
     )
     for pixels, item in zip(pictures, items, strict=False):
         every = {name: wrong[:, ::3, ::3] for name, wrong in wrong_ones(pixels).items() if wrong is not None}
-        try:
-            assert_matches(
-                item["values"],
-                ((looked_at(pixels) - MEAN) / STD)[:, ::3, ::3],
-                what="the picture in use",
-                candidates=every,
-                rtol=0.0,
-                atol=SMOOTH_ATOL,
-                pointer=SECTION,
-            )
-        except Mismatch as error:
-            # With a tolerance this wide, the doctor's general hypotheses fit too easily.
-            if error.kind == "candidate":
-                raise
-            expect(
-                False,
-                "The picture in use has other values than expected: the shorter side becomes 256, the middle 224 x 224 "
-                "is cut out, scaled to [0, 1] and normalised.",
-                detail=error.detail,
-                kind="values",
-                pointer=SECTION,
-            )
+        compare(
+            item["values"],
+            ((looked_at(pixels) - MEAN) / STD)[:, ::3, ::3],
+            "the picture in use",
+            every,
+            "The picture in use has other values than expected: the shorter side becomes 256, the middle 224 x 224 is "
+            "cut out, scaled to [0, 1] and normalised with ImageNet's numbers.",
+        )
 
 
 def places(items):
@@ -205,18 +212,21 @@ def test_in_training_colours_are_those_of_the_picture(student, rng):
     for item in student.probe("transformed", True, [flat] * 3, every=56):
         well_formed(item)
         unit = torch.from_numpy(colour.astype(np.float32)).view(3, 1, 1) / 255
-        right = ((unit - MEAN) / STD).expand(3, 4, 4)
-        assert_matches(
+        ways = {
+            "the picture without the normalisation": unit,
+            "the picture normalised with 0.5 in place of ImageNet's mean and std": unit * 2 - 1,
+            "the picture in the order blue, green, red": (unit.flip(0) - MEAN) / STD,
+            "the picture with mean and std exchanged": (unit - STD) / MEAN,
+            "the picture normalised with the numbers of the opposite order of channels": (unit - MEAN.flip(0))
+            / STD.flip(0),
+            "the picture twice normalised": ((unit - MEAN) / STD - MEAN) / STD,
+        }
+        compare(
             item["values"],
-            right,
-            what="a picture of one colour in training",
-            candidates={
-                "the picture without the normalisation": unit.expand(3, 4, 4),
-                "the picture normalised with 0.5 in place of ImageNet's mean and std": (unit * 2 - 1).expand(3, 4, 4),
-                "the picture in the order blue, green, red": ((unit.flip(0) - MEAN) / STD).expand(3, 4, 4),
-            },
-            rtol=0.0,
-            atol=SMOOTH_ATOL,
-            pointer=SECTION,
+            ((unit - MEAN) / STD).expand(3, 4, 4),
+            "a picture of one colour in training",
+            {name: way.expand(3, 4, 4) for name, way in ways.items()},
+            "In training, a picture of one colour does not keep it: every part lies within the picture, and only the "
+            "normalisation changes its colour.",
         )
     check_training(student, 48, (64, 64))

@@ -21,7 +21,8 @@ def check_head(student, kind, classes, inputs, device):
     expect(found["module"], "replace_head must return the model.", kind="not-returned", pointer=SECTION)
     expect(
         found["in place"],
-        "replace_head returns another model than it was given: it works in place.",
+        "replace_head returns another model than it was given, or a part of it: it changes the model in place and "
+        "returns it.",
         kind="not-in-place",
         pointer=SECTION,
     )
@@ -35,8 +36,8 @@ def check_head(student, kind, classes, inputs, device):
     )
     expect(
         not found["new"],
-        "replace_head adds a layer under a new name: put the new one in the place of the head, which may lie inside "
-        "of other modules.",
+        "replace_head adds layers under new names: the new nn.Linear itself must take the place of the head, which may "
+        "lie inside of other modules.",
         detail=f"{kind}: new {found['new']}, the head is {HEADS[kind]}",
         kind="new-name",
         pointer=SECTION,
@@ -95,6 +96,13 @@ def check_frozen(student, kind, device):
         "Some parameters of the backbone still require gradients: everything but the last linear layer is frozen.",
         detail=f"{kind}: trainable are {norms}",
         kind="not-frozen",
+        pointer=SECTION,
+    )
+    expect(
+        found["same when frozen"],
+        "freeze_backbone itself changes what the network computes in eval mode: it may neither replace nor reset a "
+        "layer or its statistics.",
+        kind="changed-at-once",
         pointer=SECTION,
     )
     expect(

@@ -61,6 +61,12 @@ def check_features(student, rng, device, maps, training, sizes):
         kind="length",
         pointer=SECTION,
     )
+    expect(
+        not labels.is_floating_point(),
+        "labels must be whole numbers (int64), as the loader gives them.",
+        kind="labels-float",
+        pointer=SECTION,
+    )
     right = (x[order] @ weight) / (1 + 1e-5) ** 0.5
     cube = right.view(count, *maps) if maps else right[:, :, None]
     assert_matches(
@@ -182,8 +188,8 @@ def check_probe(student, x, y, classes, l2, seeds, fresh):
             )
         expect(
             objective(x, y, W, b, l2) < 1.5 * objective(x, y, best_W, best_b, l2),
-            "The probe is far from the minimum of the objective: take more steps, or an optimiser that learns the "
-            "curvature (L-BFGS).",
+            "The probe is far from the minimum of the objective: is it that of the question, and are the steps "
+            "enough (L-BFGS)?",
             kind="far",
             pointer=SECTION,
         )

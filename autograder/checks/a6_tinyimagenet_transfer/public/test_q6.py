@@ -44,6 +44,12 @@ def check_evaluation(student, rng, device, kind, classes, count, text):
         found["built"], "evaluate_checkpoint does not run the model of build_model.", kind="not-run", pointer=SECTION
     )
     expect(
+        found["loaded"],
+        "The model that is judged has not the weights of the file: load them into what build_model() gives.",
+        kind="not-loaded",
+        pointer=SECTION,
+    )
+    expect(
         not found["train mode"],
         "The model is judged in train mode: is model.eval() missing?",
         kind="train-mode",
@@ -68,9 +74,14 @@ def check_evaluation(student, rng, device, kind, classes, count, text):
             "means over batches: the last, smaller batch must count less": np.array(
                 [batches(hits(1)), batches(hits(k))]
             ),
-            "(top1, top3)": np.array([right[0], float(hits(min(3, classes)).mean())]),
+            "(top1, top3)": np.array([right[0], float(hits(3).mean())]),
+            "(top1, top4)": np.array([right[0], float(hits(4).mean())]),
+            "(top1, top6)": np.array([right[0], float(hits(6).mean())]),
             "top-1 twice": right[[0, 0]],
-            "what the untrained model reaches: are the weights loaded?": None,
+            "numbers without the last, smaller batch": np.array(
+                [float(hits(n)[: count // 8 * 8].mean()) for n in (1, k)]
+            ),
+            "sums divided by the number of batches": right * count / -(-count // 8),
         },
         rtol=0.0,
         atol=1e-6,
