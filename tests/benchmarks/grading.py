@@ -78,7 +78,7 @@ def write_submissions(slug: str, repo: Path, folder: Path) -> list[Path]:
     paths = []
     for case in chosen:
         path = folder / f"{case.name}.ipynb"
-        source = "\n\n".join(f"# %%\n{unit.source}" for unit in case.submission.units)
+        source = "\n\n".join(f"# %%\n{unit.source}" for unit in case.submission().units)
         nbformat.write(jupytext.reads(source, fmt="py:percent"), path)
         paths.append(path)
     return paths

@@ -84,12 +84,27 @@ def add_mutant(repo: Path, kind: str) -> None:
 
 def test_cases_hand_in_what_they_should(repo):
     add_mutant(repo, "untrained")
-    held = {case.name: case.submission.attachments for case in read_cases("mini", repo)}
+    held = {case.name: case.submission().attachments for case in read_cases("mini", repo)}
     assert safetensors_arrays(held["reference"][0].data)["w"].tolist() == [2.0, 2.0]
     assert safetensors_arrays(held["q2_untrained"][0].data)["w"].tolist() == [0.0, 0.0]
     assert held["skeleton"] == ()
     others = [case for case in read_cases("mini", repo) if case.kind in (CaseKind.MUTANT, CaseKind.ACCEPTED)]
-    assert all(case.submission.attachments for case in others)
+    assert all(case.submission().attachments for case in others)
+
+
+def test_checkpoints_are_made_for_the_cases_that_are_graded(repo):
+    add_mutant(repo, "untrained")
+    assert {case.name for case in read_cases("mini", repo)} >= {"reference", "q2_untrained"}
+    assert not (repo / "autograder/checks/mini/calls").exists()
+
+
+def test_an_accepted_variant_may_name_its_checkpoint(repo):
+    folder = repo / "autograder/checks/mini/accepted"
+    folder.mkdir(exist_ok=True)
+    (folder / "other_weights.py").write_text("# Unusual weights.\n# checkpoint: untrained\n")
+    held = {case.name: case for case in read_cases("mini", repo)}
+    (attachment,) = held["other_weights"].submission().attachments
+    assert safetensors_arrays(attachment.data)["w"].tolist() == [0.0, 0.0]
 
 
 def test_a_mutant_may_differ_in_its_checkpoint_alone(repo):

@@ -95,7 +95,7 @@ def prove(
         for case in read_cases(slug, repo):
             if only and not any(part in case.name for part in only):
                 continue
-            result = _judge(case, grader.grade(case.submission, _questions(bundle, case)))
+            result = _judge(case, grader.grade(case.submission(), _questions(bundle, case)))
             report(result)
             results.append(result)
     return ProofReport(slug, tuple(results))

@@ -187,7 +187,7 @@ def check_evaluate(student, data, batch_size, training, device):
     empty = recall.isnan()
     present = {text: value[~empty] for text, value in wrong_classes.items()}
     assert_matches(
-        single[~empty].double(), recall[~empty], what="the accuracies per class", candidates=present, rtol=1e-5,
+        single[~empty].double(), recall[~empty], what="the accuracy of each class", candidates=present, rtol=1e-5,
         dtype=False, pointer=SECTION,
     )  # fmt: skip
     expect(

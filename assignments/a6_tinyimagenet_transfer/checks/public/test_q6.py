@@ -90,19 +90,26 @@ def check_evaluation(student, rng, device, kind, classes, count, text):
     )
 
 
+def prefix_of(audit):
+    """What stands before "weight" and "bias" in the file's names: nothing, or "fc." for the head of a larger model."""
+    first = min(audit.shapes, default="")
+    return first.removesuffix("bias") if first.endswith("bias") else ""
+
+
 def head_of(student, checkpoint):
     """Weight (K, 1280) and bias (K,) of the head in the checkpoint, float32; CheckpointError says what is wrong."""
     audit = audit_checkpoint(checkpoint.data, names_and_shapes=None, max_mb=MAX_MB)
     classes = len(TEXTURE_CLASSES)
-    if audit.shapes.get("weight", ())[:1] == (OFFICIAL_CLASSES,):
+    prefix = prefix_of(audit)
+    if audit.shapes.get(f"{prefix}weight", ())[:1] == (OFFICIAL_CLASSES,):
         classes = OFFICIAL_CLASSES
     if audit.format == "state_dict":
         weight, bias = student.probe("head_arrays", checkpoint.data, classes, WIDTH)
         return weight, bias
-    shapes = {"weight": (classes, WIDTH), "bias": (classes,)}
+    shapes = {f"{prefix}weight": (classes, WIDTH), f"{prefix}bias": (classes,)}
     audit_checkpoint(checkpoint.data, names_and_shapes=shapes, max_mb=MAX_MB)
     arrays = safetensors_arrays(checkpoint.data)
-    return torch.from_numpy(np.array(arrays["weight"])), torch.from_numpy(np.array(arrays["bias"]))
+    return tuple(torch.from_numpy(np.array(arrays[prefix + name])) for name in ("weight", "bias"))
 
 
 @cache

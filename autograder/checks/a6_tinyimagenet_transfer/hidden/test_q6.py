@@ -142,18 +142,25 @@ def other_features(seed, kind):
     return picture_features(hidden_pictures(seed).select(slice(0, COMPARED)), transform=ways[kind])
 
 
+def prefix_of(audit):
+    """What stands before "weight" and "bias" in the file's names: nothing, or "fc." for the head of a larger model."""
+    first = min(audit.shapes, default="")
+    return first.removesuffix("bias") if first.endswith("bias") else ""
+
+
 def head_of(student, checkpoint, classes):
     """Weight (K, 1280) and bias (K,) of the head in the checkpoint, float32, and the number of its parameters."""
-    shapes = {"weight": (classes, WIDTH), "bias": (classes,)}
     audit = audit_checkpoint(checkpoint.data, names_and_shapes=None, max_mb=MAX_MB)
     if audit.format == "state_dict":
         weight, bias = student.probe("head_arrays", checkpoint.data, classes, WIDTH)
     else:
+        prefix = prefix_of(audit)
+        shapes = {f"{prefix}weight": (classes, WIDTH), f"{prefix}bias": (classes,)}
         audit_checkpoint(checkpoint.data, names_and_shapes=shapes, max_mb=MAX_MB)
         arrays = safetensors_arrays(checkpoint.data)
-        weight, bias = (torch.from_numpy(np.array(arrays[name])) for name in ("weight", "bias"))
+        weight, bias = (torch.from_numpy(np.array(arrays[prefix + name])) for name in ("weight", "bias"))
     expect(
-        tuple(weight.shape) == shapes["weight"] and tuple(bias.shape) == shapes["bias"],
+        tuple(weight.shape) == (classes, WIDTH) and tuple(bias.shape) == (classes,),
         "The checkpoint is not a linear head for the course's backbone.",
         kind="shape",
         pointer=SECTION,
