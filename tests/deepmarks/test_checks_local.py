@@ -84,6 +84,14 @@ def test_a_changed_input_is_a_mistake(student):
     assert x.tolist() == [1, 1, 1]
 
 
+def test_the_inputs_of_a_module_are_counted_without_what_it_is_built_from():
+    source = "import torch\nclass M(torch.nn.Module):\n    def __init__(self, a, b):\n        super().__init__()\n"
+    source += "    def forward(self, x):\n        return x.mul_(2)"
+    exec(source, namespace := {"__name__": "notebook"})
+    with pytest.raises(Mismatch, match="M changes its input number 1"):
+        local_student(namespace, PROBES).module("M", 3, 4, inputs=(torch.ones(3),))
+
+
 def test_missing_and_unfinished_names_are_not_attempted(student):
     with pytest.raises(NotAttempted, match="nothing is not defined"):
         student.nothing(1)

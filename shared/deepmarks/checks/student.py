@@ -215,9 +215,10 @@ class Student:
         if reply.failure is not None:
             raise self._exception(operation, name, reply.failure, options)
         if reply.mutated:
-            changed = (
-                "one of its inputs" if operation is Operation.PROBE else f"its input number {reply.mutated[0] + 1}"
-            )
+            # A module is built from `args`, which come first, and then run.
+            number = reply.mutated[0] + 1 - (len(args) if operation is Operation.MODULE else 0)
+            countable = operation is not Operation.PROBE and number > 0
+            changed = f"its input number {number}" if countable else "one of its inputs"
             who = "Your code" if operation is Operation.PROBE else name
             raise Mismatch(f"{who} changes {changed}: work on a copy.", kind="input-changed")
         return reply
