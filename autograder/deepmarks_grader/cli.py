@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -93,7 +94,7 @@ def grade(
         if as_json:
             typer.echo(json.dumps(result.summary()))
     if not as_json:
-        console.print(grades_table(grades))
+        print_grades(grades)
 
 
 @app.command()
@@ -198,24 +199,20 @@ def _known(chosen: list[str] | None, known: list[str]) -> list[str]:
     return chosen or known
 
 
-def grades_table(grades: list[Grade]) -> Table:
-    """A table of grades: a row a submission, a column a question."""
-    table = Table(show_lines=False)
-    table.add_column("submission", overflow="fold")
-    names = list(dict.fromkeys(q.name for grade in grades for q in grade.questions))
-    for name in ["score", *names]:
-        table.add_column(name, justify="right")
-    table.add_column("cause", overflow="fold")
+def print_grades(grades: list[Grade]) -> None:
+    """A row a submission, a column a question with its points; below, why submissions did not run to their end."""
+    questions = {q.name: q.max_score for grade in grades for q in grade.questions}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("submission", overflow="fold", min_width=12)
+    table.add_column("score", justify="right", no_wrap=True)
+    for name, most in questions.items():
+        table.add_column(f"{name} /{most:g}", no_wrap=True)
     signs = {"passed": "", "failed": " ✗", "not attempted": " –", "broken": " !"}
     for grade in grades:
-        by_name = {q.name: q for q in grade.questions}
-        cells = [
-            f"{by_name[name].score:g}/{by_name[name].max_score:g}{signs[str(by_name[name].outcome)]}"
-            if name in by_name
-            else ""
-            for name in names
-        ]
-        table.add_row(
-            escape(grade.submission), f"{grade.score:g}/{grade.max_score:g}", *cells, escape(grade.cause or "")
-        )
-    return table
+        by_name = {q.name: f"{q.score:g}{signs[str(q.outcome)]}" for q in grade.questions}
+        cells = [by_name.get(name, "") for name in questions]
+        table.add_row(escape(grade.submission), f"{grade.score:g}/{grade.max_score:g}", *cells)
+    console.print(table)
+    for grade in grades:
+        if grade.cause:
+            console.print(escape(f"{grade.submission}: {grade.cause}"), highlight=False)

@@ -15,7 +15,7 @@ from deepmarks.submission import Attachment
 from deepmarks_grader.authoring import build, find_repo, list_slugs, load_master
 from deepmarks_grader.authoring.master import Master
 from deepmarks_grader.bundle import Bundle
-from deepmarks_grader.cli import grades_table
+from deepmarks_grader.cli import print_grades
 from deepmarks_grader.grading.grade import weak_isolation_allowed
 from deepmarks_grader.grading.many import grade_paths
 from deepmarks_grader.proof.weights import REFERENCE, checkpoint_of
@@ -35,7 +35,7 @@ def main(slugs: list[str] | None = None, out: Path = Path("dist")) -> None:
         samples = write_samples(master, folder / "submissions", weights)
         weak = weak_isolation_allowed()
         grades = grade_paths(bundle, samples, folder / "results", allow_weak_isolation=weak)
-        console.print(grades_table(list(grades)))
+        print_grades(list(grades))
 
 
 def unpack_bundle(autograder_zip: Path, folder: Path) -> Bundle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from deepmarks.submission import Submission, read_folder, read_path
@@ -30,7 +31,8 @@ def grade_paths(
         raise UserError(f"several submissions are called {', '.join(twice)}; rename them or grade them one by one")
     with Grader(bundle, device, allow_weak_isolation=allow_weak_isolation) as grader:
         for path in paths:
-            grade = grader.grade(_read(path, bundle.assignment.slug, paths))
+            # Called as it was handed in: what lies inside zips has the same name in all of them.
+            grade = grader.grade(replace(_read(path, bundle.assignment.slug, paths), name=path.name))
             write_results(grade, out / path.stem)
             yield grade
 

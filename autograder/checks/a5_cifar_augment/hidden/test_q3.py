@@ -88,7 +88,7 @@ def test_lambdas_of_mixup(student, rng, torch_rng):
         assert_matches(
             targets[usable],
             right[usable],
-            what="the soft labels",
+            what="the tensor of soft labels",
             candidates={
                 "one-hot labels: mix them with the same weights as the images": hot.expand_as(right)[usable],
                 "labels with the two weights exchanged": ((1 - one) * hot + one * other)[usable],
@@ -173,7 +173,7 @@ def test_labels_of_cutmix_follow_the_area(student, rng, torch_rng):
     assert_matches(
         targets[some],
         right[some],
-        what="the soft labels",
+        what="the tensor of soft labels",
         candidates={
             "one-hot labels: mix them by area": hot.expand_as(right)[some],
             "labels with the two weights exchanged": full[some],
@@ -295,8 +295,10 @@ def test_mixing_obeys_the_generator(student, rng, torch_rng):
         )
         images, targets = student.probe("augmented", name, x, [y, 0.0, 7], own)
         hot = F.one_hot(y, 7).float()
-        assert_matches(images, x, what="the images for alpha = 0, where lambda is 1,", pointer=SECTION)
-        assert_matches(targets, hot, what="the labels for alpha = 0, where lambda is 1,", dtype=False, pointer=SECTION)
+        assert_matches(images, x, what="the batch of images for alpha = 0, where lambda is 1,", pointer=SECTION)
+        assert_matches(
+            targets, hot, what="the tensor of labels for alpha = 0, where lambda is 1,", dtype=False, pointer=SECTION
+        )
         free, _ = student.probe("augmented", name, x, [y, 0.3, 5], None)
         expect(free.shape == x.shape, "Without a generator the shape differs.", kind="shape", pointer=SECTION)
 

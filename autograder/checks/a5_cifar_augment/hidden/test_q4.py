@@ -262,7 +262,7 @@ def test_values_of_the_network(student, torch_rng, training):
     assert_matches(
         found,
         right,
-        what="the logits",
+        what="the batch of logits",
         candidates={
             "a network without any shortcut": run(mistake="no shortcuts"),
             "a network whose 1x1 convolutions have no BatchNorm behind them": run(mistake="no shortcut norm"),
