@@ -25,14 +25,16 @@ def main(slugs: list[str] | None = None, out: Path = Path("dist")) -> None:
     """Build, grade and print a gradebook for each assignment."""
     console = Console()
     repo = find_repo()
-    for built in build(slugs or list_slugs(repo), out, repo, update_assignments=False):
+    chosen = slugs or list_slugs(repo)
+    for built in build(chosen, out, repo, update_assignments=False):
         slug = built.assignment.slug
         console.print(f"\n[bold]{slug}[/bold]: {built.student_zip}, {built.autograder_zip}", highlight=False)
         master = load_master(repo / "solutions" / slug / "master.py")
         folder = out / "demo" / slug
         bundle = unpack_bundle(built.autograder_zip, folder)
         weights = checkpoint_of(slug, repo, REFERENCE, master.solution_source)
-        samples = write_samples(master, folder / "submissions", weights)
+        # One endless loop shows what becomes of it; each takes its time limit, several times over.
+        samples = write_samples(master, folder / "submissions", weights, endless=slug == chosen[0])
         weak = weak_isolation_allowed()
         grades = grade_paths(bundle, samples, folder / "results", allow_weak_isolation=weak)
         print_grades(list(grades))
@@ -46,7 +48,9 @@ def unpack_bundle(autograder_zip: Path, folder: Path) -> Bundle:
     return Bundle.load(folder / "bundle")
 
 
-def write_samples(master: Master, folder: Path, weights: Attachment | None = None) -> list[Path]:
+def write_samples(
+    master: Master, folder: Path, weights: Attachment | None = None, *, endless: bool = True
+) -> list[Path]:
     """Four hand-ins as students might make them: right, untouched, half right, broken.
 
     Where the assignment asks for trained `weights`, each but the untouched one is a zip with the notebook and them.
@@ -56,7 +60,7 @@ def write_samples(master: Master, folder: Path, weights: Attachment | None = Non
         "reference": master.solution_source,
         "skeleton": master.skeleton_source,
         "half_right": half_right(master),
-        "broken": broken(master),
+        "broken": broken(master, endless),
     }
     paths = []
     for name, source in samples.items():
@@ -81,15 +85,15 @@ def half_right(master: Master) -> str:
     return "\n\n".join([master.solution_source, "# %%", *stubs, ""])
 
 
-def broken(master: Master) -> str:
-    """The solution with a syntax error in q1's cell, an endless loop in q2 and a crash in q3."""
+def broken(master: Master, endless: bool) -> str:
+    """The solution with a syntax error in q1's cell, an endless loop (or an exception) in q2 and a crash in q3."""
     first, second, third = (question.names[0] for question in master.assignment.questions[:3])
     source = re.sub(rf"^(def|class) {first}\b", rf"\1 {first} oops", master.solution_source, count=1, flags=re.M)
     return "\n\n".join(
         [
             source,
             "# %%",
-            f"def {second}(*args, **kwargs):\n    while True:\n        pass",
+            f"def {second}(*args, **kwargs):\n    {'while True: pass' if endless else 'return 1 / 0'}",
             "# %%",
             f"def {third}(*args, **kwargs):\n    import os\n    os._exit(1)\n",
         ]

@@ -81,7 +81,7 @@ def test_mixup_mixes_images_and_labels_alike(student, torch_rng):
         assert_matches(
             targets.double(),
             right,
-            what="the soft labels",
+            what="the tensor of soft labels",
             candidates={
                 "one-hot labels: mix them with the same weights as the images": hot,
                 "the labels of the partners alone": (shares.abs() > CLOSE).double().fill_diagonal_(0) @ hot,
@@ -94,11 +94,11 @@ def test_mixup_mixes_images_and_labels_alike(student, torch_rng):
         )
     result = student.probe("augmented", "mixup", x, [y, 0.0, 5], 1)
     images, targets = pair(result, x, 5, "mixup")
-    assert_matches(images, x, what="the images for alpha = 0, where lambda is 1,", pointer=SECTION)
+    assert_matches(images, x, what="the batch of images for alpha = 0, where lambda is 1,", pointer=SECTION)
     assert_matches(
         targets,
         F.one_hot(y, 5).float(),
-        what="the labels for alpha = 0, where lambda is 1,",
+        what="the tensor of labels for alpha = 0, where lambda is 1,",
         dtype=False,
         pointer=SECTION,
     )

@@ -153,7 +153,7 @@ def test_two_looks_are_averaged(student, torch_rng):
         assert_matches(
             found["out"],
             (one.softmax(1) + two.softmax(1)) / 2,
-            what="the probabilities",
+            what="the tensor of probabilities",
             candidates={
                 "the softmax of the averaged logits: average the probabilities": ((one + two) / 2).softmax(1),
                 "averaged logits: take the softmax of each": (one + two) / 2,
