@@ -141,7 +141,12 @@ def decode(
     except (ValueError, RecursionError) as error:
         raise WireError(f"the header is not valid: {type(error).__name__}") from error
     decoder = _Decoder(view[4 + size :], limits, resolve)
-    value = decoder.value(tree, 0)
+    try:
+        value = decoder.value(tree, 0)
+    except (ValueError, RuntimeError, OverflowError, MemoryError) as error:
+        if isinstance(error, WireError):
+            raise
+        raise WireError(f"a node is not valid: {type(error).__name__}") from error
     decoder.finish()
     return value
 
@@ -233,7 +238,7 @@ class _Encoder:
 
     def big_int(self, value: int) -> Any:
         digits = hex(value)
-        return ["I", digits] if len(digits) <= _MAX_INT_DIGITS else self.opaque(value)
+        return ["I", digits] if len(hex(abs(value))) <= 2 + _MAX_INT_DIGITS else self.opaque(value)
 
     def mapping(self, value: dict[Any, Any], depth: int) -> Any:
         nodes: list[Any] = ["d"]
@@ -467,4 +472,6 @@ def _size(rest: list[Any]) -> int:
 def _shape(node: Any) -> tuple[list[int], int]:
     if type(node) is not list or len(node) > _MAX_DIMS or not all(type(n) is int and 0 <= n < 2**48 for n in node):
         raise WireError("a shape is not valid")
+    if math.prod(n for n in node if n) >= 2**48:  # an empty array, with strides beyond 64 bits
+        raise WireError("a shape is too large")
     return node, math.prod(node)

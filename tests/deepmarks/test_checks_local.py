@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from deepmarks.checks import Mismatch, NotAttempted, Opaque, Student, StudentError
+from deepmarks.checks.errors import Broken
 from deepmarks.checks.local import LocalChannel, check_namespace, local_student
 from deepmarks.checks.workspace import Workspace
 
@@ -139,6 +140,35 @@ def test_modules_are_built_loaded_run_and_differentiated(student):
         student.module("Net", 4, state=state, inputs=(x,))
     with pytest.raises(Mismatch, match=r"is not an nn\.Module"):
         student.module("double", x)
+
+
+def test_names_that_came_from_the_student_are_not_repeated():
+    source = """
+import torch
+class Net(torch.nn.Module):
+    built = 0
+    def __init__(self):
+        super().__init__()
+        Net.built += 1
+        self.register_parameter(f"leak{Net.built}", torch.nn.Parameter(torch.ones(2)))
+"""
+    exec(source, namespace := {"__name__": "notebook"})
+    student = local_student(namespace, PROBES)
+    state = student.module("Net", run=False).state
+    with pytest.raises(Mismatch, match="Net lacks a parameter or buffer that it had"):
+        student.module("Net", state=state, run=False)
+
+
+@pytest.mark.parametrize("field", ["bases", "submodules", "state", "param_grads", "input_grads"])
+def test_a_module_record_of_another_form_is_refused(student, monkeypatch, field):
+    plain = Workspace._run
+
+    def forged(self, *args):
+        return {**plain(self, *args), field: [1, 2, 3] if field == "bases" else "abc"}
+
+    monkeypatch.setattr(Workspace, "_run", forged)
+    with pytest.raises(Broken, match="disturbed what the grader hears"):
+        student.module("Net", 3, run=False)
 
 
 def test_objects_stay_with_the_student_and_can_be_passed_back(student):

@@ -51,6 +51,11 @@ FORBIDDEN = {
         "sklearn_estimators",
         "def f(x):\n    exec('from sklearn.clu' + 'ster import KMeans as K', n := {})\n    return n['K'](3).fit(x)",
     ),
+    "a library's own importer": (
+        "sklearn_estimators",
+        "import pkgutil\ndef f(x):\n    return pkgutil.resolve_name('sk' + 'learn.cluster:KMeans')(3).fit(x)",
+    ),
+    "another process": ("sklearn", "import subprocess\ndef f(x):\n    return subprocess.run(['python3', '-c', x])"),
     "all estimators": (
         "sklearn_estimators",
         "from sklearn.utils import all_estimators\ndef f(x):\n    return dict(all_estimators())",
@@ -68,6 +73,9 @@ def test_forbidden_source_is_seen(name):
 
 
 ALLOWED = {
+    "a long sum": ("sklearn", "def f(x):\n    return " + "+".join("1" * 900)),
+    "a long number": ("sklearn", "def f(x):\n    return 0x" + "f" * 5000),
+    "a long chain of attributes": ("sklearn", "def f(x):\n    return x" + ".a" * 900),
     "own softmax": ("softmax", "def softmax(x, dim):\n    return x.exp()\ndef f(x):\n    return softmax(x, -1)"),
     "own softmax over an import": (
         "softmax",

@@ -170,6 +170,8 @@ BAD_FRAMES = {
     "many dimensions": frame(["a", "int8", [1] * 1000], b"1"),
     "overflowing shape": frame(["a", "int8", [2**47] * 4], b""),
     "astronomic shape": frame(["x", "float64", [2**40, 2**40], "cpu"], b"12345678"),
+    "empty and astronomic": frame(["x", "float32", [2**47, 2**47, 0], "cpu"]),
+    "empty and astronomic array": frame(["a", "float64", [0, 2**47, 2**47]]),
     "bad device": frame(["x", "int8", [1], "cpu; rm -rf"], b"1"),
     "duplicate key": frame(["d", "a", 1, "a", 2]),
     "key without value": frame(["d", "a"]),

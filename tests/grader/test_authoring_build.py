@@ -101,7 +101,7 @@ def secret_lines(master: Master, checks: CheckSet) -> set[str]:
             in_solution = line.strip() != "# END SOLUTION"
         else:
             (inside if in_solution else outside).append(line)
-    shown = [*(checks.folder / "public").glob("*.py"), *checks.folder.glob("probes.py")]
+    shown = (checks.folder / "public").glob("*.py")
     hidden = (checks.folder / "hidden").glob("*.py")
     secret = long_lines("\n".join([*inside, *(path.read_text() for path in hidden)]))
     return secret - long_lines("\n".join([*outside, *(path.read_text() for path in shown)]))
@@ -127,6 +127,20 @@ def test_student_zip_holds_exactly_what_a_student_needs(built: Built) -> None:
         "mini/tests/q1.py",
         "mini/tests/q2.py",
     ]
+
+
+def test_students_can_run_the_probes_but_not_read_them(built: Built) -> None:
+    packed, plain = (
+        files["checks/probes.py"] for files in (below(built.student, "mini"), below(built.autograder, "bundle"))
+    )
+    exec(packed, ours := {})
+    exec(plain, theirs := {})
+    assert {name for name in theirs if not name.startswith("__")} <= set(ours)
+    assert not long_lines(plain.decode()) & long_lines(packed.decode())
+
+
+def below(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
+    return {name.removeprefix(f"{folder}/"): data for name, data in files.items()}
 
 
 def test_autograder_zip_has_the_layout_that_gradescope_expects(built: Built) -> None:

@@ -31,6 +31,41 @@ def records(result, question="q1"):
     return [record for q in result.questions if q.name == question for record in q.records]
 
 
+def test_a_fault_of_the_grader_withholds_one_score_and_no_more(mini_grader, mini_solution, monkeypatch):
+    def fail(*args):
+        raise RecursionError("of ours")
+
+    monkeypatch.setattr("deepmarks_grader.grading.grade.source_violation", fail)
+    result = grade(mini_grader, mini_solution)
+    assert "RecursionError: of ours" in result.withheld
+    assert "on its own account" in result.cause
+    monkeypatch.undo()
+    assert grade(mini_grader, mini_solution).score == 4
+
+
+FORGED = {
+    "input number 10^12": "reply['mutated'] = [10**12]",
+    "negative input number": "reply['mutated'] = [-1]",
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_reply_says_nothing(mini_grader, mini_solution, name):
+    patch = f"""
+import deepmarks.checks.workspace as w
+plain = w.reply_to_data
+def forged(reply):
+    reply = plain(reply)
+    {FORGED[name]}
+    return reply
+w.reply_to_data = forged
+"""
+    result = grade(mini_grader, mini_solution + patch)
+    assert result.score == 0
+    assert not result.withheld
+    assert {record.sentence for record in records(result)} == {"Your code disturbed what the grader hears of it."}
+
+
 def test_a_right_submission_gets_full_marks(mini_grader, mini_solution):
     result = grade(mini_grader, mini_solution)
     assert (result.score, result.max_score, result.cause) == (4, 4, None)

@@ -1,193 +1,103 @@
-"""Helpers that run beside the student's code; they hold no secret."""
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
 
-from __future__ import annotations
+import base64
 
-import warnings
-
-import numpy as np
-from scipy.special import expit, ndtri
-
-NAMES = ("W1", "b1", "W2", "b2")
-
-# ------------------------------------------------------------------ question 2
-
-
-def sigmoid_and_warnings(student, x):
-    """The student's sigmoid of x, and the floating-point warnings on the way."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = student.sigmoid(x)
-    return result, [str(item.message) for item in caught if issubclass(item.category, RuntimeWarning)]
-
-
-# ------------------------------------------------------------------ question 3
-
-
-def initialise(student, n_in, n_hidden, n_out, seed):
-    """The student's initial parameters from a fresh generator with this seed."""
-    return student.init_params(n_in, n_hidden, n_out, np.random.default_rng(seed))
-
-
-def initialise_again(student, n_in, n_hidden, n_out, seed):
-    """Two sets of parameters, one after the other from one generator."""
-    generator = np.random.default_rng(seed)
-    return [student.init_params(n_in, n_hidden, n_out, generator) for _ in range(2)]
-
-
-def initialise_after(student, n_in, n_hidden, n_out, seed, global_seed):
-    """The initial parameters with NumPy's global generator in a known state, and whether that state moved."""
-    np.random.seed(global_seed)  # the generator that must not be used
-    before = np.random.get_state()[1:3]
-    params = student.init_params(n_in, n_hidden, n_out, np.random.default_rng(seed))
-    after = np.random.get_state()[1:3]
-    return params, not (np.array_equal(before[0], after[0]) and before[1] == after[1])
-
-
-# ------------------------------------------------------------------ question 5
-
-
-def _weights(v):
-    return 1.0 + np.arange(v.size, dtype=np.float64).reshape(v.shape)
-
-
-FUNCTIONS = {
-    "squares": lambda v: float(np.sum(v**2)),
-    "sines": lambda v: np.sum(_weights(v) * np.sin(v)),
-    "exponentials": lambda v: np.asarray(np.sum(_weights(v) * np.exp(v))),
-    "mixed": lambda v: np.sum(_weights(v) * v**2) + np.cos(np.sum(v)),
-}
-"""A float, a NumPy scalar and a 0-d array come back; `_weights` makes every entry count differently."""
-
-
-def gradient_of(student, function, x, eps=None, order="C"):
-    """The student's numerical gradient, and x as it is afterwards; with the order F, x is stored column by column."""
-    given = x.copy(order)
-    options = {} if eps is None else {"eps": eps}
-    return student.numerical_gradient(FUNCTIONS[function], given, **options), given
-
-
-# ------------------------------------------------------------------ question 6
-
-
-def run_training(student, X, y, n_hidden, epochs, lr, seed):
-    """The result of the student's train with a fresh generator."""
-    return student.train(X, y, n_hidden, epochs, lr, np.random.default_rng(seed))
-
-
-# ------------------------------------------------- stand-ins for earlier parts
-
-
-def faulty_parts(student, names):
-    """Which of these names of questions 2 to 4 do not work, so that a later question can go on without them."""
-    tests = {
-        "sigmoid": _sigmoid_works,
-        "sigmoid_grad_from_output": _slope_works,
-        "init_params": _start_works,
-        "forward": _forward_works,
-        "backward": _backward_works,
-    }
-    return [name for name in names if not _quietly(tests[name], student)]
-
-
-def _quietly(works, student):
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            return bool(works(student))
-    except Exception:  # whatever it is, the part does not work
-        return False
-
-
-def _sigmoid_works(student):
-    x = np.linspace(-9.0, 9.0, 18).reshape(6, 3)
-    return _same(student.sigmoid(x.copy()), expit(x), 1e-12)
-
-
-def _slope_works(student):
-    x = np.linspace(-3.0, 3.0, 12).reshape(4, 3)
-    return _same(student.sigmoid_grad_from_output(expit(x)), _slope(x), 1e-12)
-
-
-def _slope(x):
-    return (1.0 / (1.0 + np.exp(-x - 1e-20j))).imag / 1e-20
-
-
-def _start_works(student):
-    params, again, other = (initialise(student, 60, 70, 50, seed) for seed in (5, 5, 6))
-    start = library_start(60, 70, 50, np.random.default_rng(5))
-    return all(
-        params[name].shape == start[name].shape
-        and (name.startswith("b") or not np.array_equal(params[name], other[name]))
-        and np.array_equal(params[name], again[name])
-        and abs(params[name].mean()) < 0.1
-        and abs(params[name].std() - start[name].std()) < 0.1
-        for name in NAMES
-    )
-
-
-def _example():
-    generator = np.random.default_rng(3)
-    shapes = {"W1": (3, 4), "b1": (1, 4), "W2": (4, 2), "b2": (1, 2)}
-    params = {name: generator.normal(size=shape) for name, shape in shapes.items()}
-    return params, generator.normal(size=(5, 3)), generator.uniform(size=(5, 2))
-
-
-def _forward_works(student):
-    params, X, _ = _example()
-    y_hat, _ = student.forward(params, X)
-    return _same(y_hat, library_forward(params, X)[0])
-
-
-def _backward_works(student):
-    params, X, y = _example()
-    _, cache = student.forward(params, X)
-    found = student.backward(params, cache, y)
-    wanted = library_backward(params, (params, X), y)
-    return all(_same(found[name], wanted[name]) for name in wanted)
-
-
-def _same(found, wanted, atol=1e-8):
-    return np.shape(found) == np.shape(wanted) and np.allclose(found, wanted, rtol=0.0, atol=atol)
-
-
-def library_sigmoid(x, *_more, **_named):
-    """SciPy's logistic function."""
-    return expit(x)
-
-
-def library_slope(s, *_more, **_named):
-    """The slope of the logistic function where its value is s."""
-    return 0.25 - (np.asarray(s) - 0.5) ** 2
-
-
-def library_start(n_in, n_hidden, n_out, rng):
-    """Parameters to start from."""
-    shapes = {"W1": (n_in, n_hidden), "b1": (1, n_hidden), "W2": (n_hidden, n_out), "b2": (1, n_out)}
-    return {
-        name: ndtri(rng.uniform(1e-12, 1.0, shape)) if name.startswith("W") else np.zeros(shape)
-        for name, shape in shapes.items()
-    }
-
-
-def library_forward(params, X):
-    """The network's outputs; the cache is (params, X)."""
-    hidden = expit(X @ params["W1"] + params["b1"])
-    return expit(hidden @ params["W2"] + params["b2"]), (params, X)
-
-
-def library_backward(params, cache, y):
-    """All gradients by complex steps, without the chain rule (Squire and Trapp, 1998).
-
-    Each parameter gets a tiny imaginary part in its own copy of the network; the loss's imaginary part is the slope.
-    """
-    _, X = cache
-    step = 1e-20
-    flat = np.concatenate([params[name].ravel() for name in NAMES])
-    copies = flat + step * 1j * np.eye(flat.size)
-    parts = np.split(copies, np.cumsum([params[name].size for name in NAMES])[:-1], axis=1)
-    W1, b1, W2, b2 = (part.reshape(-1, *params[name].shape) for name, part in zip(NAMES, parts, strict=True))
-    hidden = 1.0 / (1.0 + np.exp(-(X @ W1 + b1)))
-    outputs = 1.0 / (1.0 + np.exp(-(hidden @ W2 + b2)))
-    slopes = 0.5 * np.sum((outputs - y) ** 2, axis=(1, 2)).imag / step
-    parts = np.split(slopes, np.cumsum([params[name].size for name in NAMES])[:-1])
-    return {f"d{name}": part.reshape(params[name].shape) for name, part in zip(NAMES, parts, strict=True)}
+exec(compile(base64.b64decode("""
+IiIiSGVscGVycyB0aGF0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOyB0aGV5IGhvbGQgbm8gc2VjcmV0LiIiIgoKZnJv
+bSBfX2Z1dHVyZV9fIGltcG9ydCBhbm5vdGF0aW9ucwoKaW1wb3J0IHdhcm5pbmdzCgppbXBvcnQgbnVtcHkgYXMgbnAKZnJvbSBz
+Y2lweS5zcGVjaWFsIGltcG9ydCBleHBpdCwgbmR0cmkKCk5BTUVTID0gKCJXMSIsICJiMSIsICJXMiIsICJiMiIpCgojIC0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBxdWVzdGlvbiAyCgoK
+ZGVmIHNpZ21vaWRfYW5kX3dhcm5pbmdzKHN0dWRlbnQsIHgpOgogICAgIiIiVGhlIHN0dWRlbnQncyBzaWdtb2lkIG9mIHgsIGFu
+ZCB0aGUgZmxvYXRpbmctcG9pbnQgd2FybmluZ3Mgb24gdGhlIHdheS4iIiIKICAgIHdpdGggd2FybmluZ3MuY2F0Y2hfd2Fybmlu
+Z3MocmVjb3JkPVRydWUpIGFzIGNhdWdodDoKICAgICAgICB3YXJuaW5ncy5zaW1wbGVmaWx0ZXIoImFsd2F5cyIpCiAgICAgICAg
+cmVzdWx0ID0gc3R1ZGVudC5zaWdtb2lkKHgpCiAgICByZXR1cm4gcmVzdWx0LCBbc3RyKGl0ZW0ubWVzc2FnZSkgZm9yIGl0ZW0g
+aW4gY2F1Z2h0IGlmIGlzc3ViY2xhc3MoaXRlbS5jYXRlZ29yeSwgUnVudGltZVdhcm5pbmcpXQoKCiMgLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tIHF1ZXN0aW9uIDMKCgpkZWYgaW5pdGlh
+bGlzZShzdHVkZW50LCBuX2luLCBuX2hpZGRlbiwgbl9vdXQsIHNlZWQpOgogICAgIiIiVGhlIHN0dWRlbnQncyBpbml0aWFsIHBh
+cmFtZXRlcnMgZnJvbSBhIGZyZXNoIGdlbmVyYXRvciB3aXRoIHRoaXMgc2VlZC4iIiIKICAgIHJldHVybiBzdHVkZW50LmluaXRf
+cGFyYW1zKG5faW4sIG5faGlkZGVuLCBuX291dCwgbnAucmFuZG9tLmRlZmF1bHRfcm5nKHNlZWQpKQoKCmRlZiBpbml0aWFsaXNl
+X2FnYWluKHN0dWRlbnQsIG5faW4sIG5faGlkZGVuLCBuX291dCwgc2VlZCk6CiAgICAiIiJUd28gc2V0cyBvZiBwYXJhbWV0ZXJz
+LCBvbmUgYWZ0ZXIgdGhlIG90aGVyIGZyb20gb25lIGdlbmVyYXRvci4iIiIKICAgIGdlbmVyYXRvciA9IG5wLnJhbmRvbS5kZWZh
+dWx0X3JuZyhzZWVkKQogICAgcmV0dXJuIFtzdHVkZW50LmluaXRfcGFyYW1zKG5faW4sIG5faGlkZGVuLCBuX291dCwgZ2VuZXJh
+dG9yKSBmb3IgXyBpbiByYW5nZSgyKV0KCgpkZWYgaW5pdGlhbGlzZV9hZnRlcihzdHVkZW50LCBuX2luLCBuX2hpZGRlbiwgbl9v
+dXQsIHNlZWQsIGdsb2JhbF9zZWVkKToKICAgICIiIlRoZSBpbml0aWFsIHBhcmFtZXRlcnMgd2l0aCBOdW1QeSdzIGdsb2JhbCBn
+ZW5lcmF0b3IgaW4gYSBrbm93biBzdGF0ZSwgYW5kIHdoZXRoZXIgdGhhdCBzdGF0ZSBtb3ZlZC4iIiIKICAgIG5wLnJhbmRvbS5z
+ZWVkKGdsb2JhbF9zZWVkKSAgIyB0aGUgZ2VuZXJhdG9yIHRoYXQgbXVzdCBub3QgYmUgdXNlZAogICAgYmVmb3JlID0gbnAucmFu
+ZG9tLmdldF9zdGF0ZSgpWzE6M10KICAgIHBhcmFtcyA9IHN0dWRlbnQuaW5pdF9wYXJhbXMobl9pbiwgbl9oaWRkZW4sIG5fb3V0
+LCBucC5yYW5kb20uZGVmYXVsdF9ybmcoc2VlZCkpCiAgICBhZnRlciA9IG5wLnJhbmRvbS5nZXRfc3RhdGUoKVsxOjNdCiAgICBy
+ZXR1cm4gcGFyYW1zLCBub3QgKG5wLmFycmF5X2VxdWFsKGJlZm9yZVswXSwgYWZ0ZXJbMF0pIGFuZCBiZWZvcmVbMV0gPT0gYWZ0
+ZXJbMV0pCgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0gcXVlc3Rpb24gNQoKCmRlZiBfd2VpZ2h0cyh2KToKICAgIHJldHVybiAxLjAgKyBucC5hcmFuZ2Uodi5zaXplLCBkdHlwZT1u
+cC5mbG9hdDY0KS5yZXNoYXBlKHYuc2hhcGUpCgoKRlVOQ1RJT05TID0gewogICAgInNxdWFyZXMiOiBsYW1iZGEgdjogZmxvYXQo
+bnAuc3VtKHYqKjIpKSwKICAgICJzaW5lcyI6IGxhbWJkYSB2OiBucC5zdW0oX3dlaWdodHModikgKiBucC5zaW4odikpLAogICAg
+ImV4cG9uZW50aWFscyI6IGxhbWJkYSB2OiBucC5hc2FycmF5KG5wLnN1bShfd2VpZ2h0cyh2KSAqIG5wLmV4cCh2KSkpLAogICAg
+Im1peGVkIjogbGFtYmRhIHY6IG5wLnN1bShfd2VpZ2h0cyh2KSAqIHYqKjIpICsgbnAuY29zKG5wLnN1bSh2KSksCn0KIiIiQSBm
+bG9hdCwgYSBOdW1QeSBzY2FsYXIgYW5kIGEgMC1kIGFycmF5IGNvbWUgYmFjazsgYF93ZWlnaHRzYCBtYWtlcyBldmVyeSBlbnRy
+eSBjb3VudCBkaWZmZXJlbnRseS4iIiIKCgpkZWYgZ3JhZGllbnRfb2Yoc3R1ZGVudCwgZnVuY3Rpb24sIHgsIGVwcz1Ob25lLCBv
+cmRlcj0iQyIpOgogICAgIiIiVGhlIHN0dWRlbnQncyBudW1lcmljYWwgZ3JhZGllbnQsIGFuZCB4IGFzIGl0IGlzIGFmdGVyd2Fy
+ZHM7IHdpdGggdGhlIG9yZGVyIEYsIHggaXMgc3RvcmVkIGNvbHVtbiBieSBjb2x1bW4uIiIiCiAgICBnaXZlbiA9IHguY29weShv
+cmRlcikKICAgIG9wdGlvbnMgPSB7fSBpZiBlcHMgaXMgTm9uZSBlbHNlIHsiZXBzIjogZXBzfQogICAgcmV0dXJuIHN0dWRlbnQu
+bnVtZXJpY2FsX2dyYWRpZW50KEZVTkNUSU9OU1tmdW5jdGlvbl0sIGdpdmVuLCAqKm9wdGlvbnMpLCBnaXZlbgoKCiMgLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tIHF1ZXN0aW9uIDYKCgpk
+ZWYgcnVuX3RyYWluaW5nKHN0dWRlbnQsIFgsIHksIG5faGlkZGVuLCBlcG9jaHMsIGxyLCBzZWVkKToKICAgICIiIlRoZSByZXN1
+bHQgb2YgdGhlIHN0dWRlbnQncyB0cmFpbiB3aXRoIGEgZnJlc2ggZ2VuZXJhdG9yLiIiIgogICAgcmV0dXJuIHN0dWRlbnQudHJh
+aW4oWCwgeSwgbl9oaWRkZW4sIGVwb2NocywgbHIsIG5wLnJhbmRvbS5kZWZhdWx0X3JuZyhzZWVkKSkKCgojIC0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0gc3RhbmQtaW5zIGZvciBlYXJsaWVyIHBhcnRzCgoKZGVmIGZh
+dWx0eV9wYXJ0cyhzdHVkZW50LCBuYW1lcyk6CiAgICAiIiJXaGljaCBvZiB0aGVzZSBuYW1lcyBvZiBxdWVzdGlvbnMgMiB0byA0
+IGRvIG5vdCB3b3JrLCBzbyB0aGF0IGEgbGF0ZXIgcXVlc3Rpb24gY2FuIGdvIG9uIHdpdGhvdXQgdGhlbS4iIiIKICAgIHRlc3Rz
+ID0gewogICAgICAgICJzaWdtb2lkIjogX3NpZ21vaWRfd29ya3MsCiAgICAgICAgInNpZ21vaWRfZ3JhZF9mcm9tX291dHB1dCI6
+IF9zbG9wZV93b3JrcywKICAgICAgICAiaW5pdF9wYXJhbXMiOiBfc3RhcnRfd29ya3MsCiAgICAgICAgImZvcndhcmQiOiBfZm9y
+d2FyZF93b3JrcywKICAgICAgICAiYmFja3dhcmQiOiBfYmFja3dhcmRfd29ya3MsCiAgICB9CiAgICByZXR1cm4gW25hbWUgZm9y
+IG5hbWUgaW4gbmFtZXMgaWYgbm90IF9xdWlldGx5KHRlc3RzW25hbWVdLCBzdHVkZW50KV0KCgpkZWYgX3F1aWV0bHkod29ya3Ms
+IHN0dWRlbnQpOgogICAgdHJ5OgogICAgICAgIHdpdGggd2FybmluZ3MuY2F0Y2hfd2FybmluZ3MoKSwgbnAuZXJyc3RhdGUoYWxs
+PSJpZ25vcmUiKToKICAgICAgICAgICAgd2FybmluZ3Muc2ltcGxlZmlsdGVyKCJpZ25vcmUiKQogICAgICAgICAgICByZXR1cm4g
+Ym9vbCh3b3JrcyhzdHVkZW50KSkKICAgIGV4Y2VwdCBFeGNlcHRpb246ICAjIHdoYXRldmVyIGl0IGlzLCB0aGUgcGFydCBkb2Vz
+IG5vdCB3b3JrCiAgICAgICAgcmV0dXJuIEZhbHNlCgoKZGVmIF9zaWdtb2lkX3dvcmtzKHN0dWRlbnQpOgogICAgeCA9IG5wLmxp
+bnNwYWNlKC05LjAsIDkuMCwgMTgpLnJlc2hhcGUoNiwgMykKICAgIHJldHVybiBfc2FtZShzdHVkZW50LnNpZ21vaWQoeC5jb3B5
+KCkpLCBleHBpdCh4KSwgMWUtMTIpCgoKZGVmIF9zbG9wZV93b3JrcyhzdHVkZW50KToKICAgIHggPSBucC5saW5zcGFjZSgtMy4w
+LCAzLjAsIDEyKS5yZXNoYXBlKDQsIDMpCiAgICByZXR1cm4gX3NhbWUoc3R1ZGVudC5zaWdtb2lkX2dyYWRfZnJvbV9vdXRwdXQo
+ZXhwaXQoeCkpLCBfc2xvcGUoeCksIDFlLTEyKQoKCmRlZiBfc2xvcGUoeCk6CiAgICByZXR1cm4gKDEuMCAvICgxLjAgKyBucC5l
+eHAoLXggLSAxZS0yMGopKSkuaW1hZyAvIDFlLTIwCgoKZGVmIF9zdGFydF93b3JrcyhzdHVkZW50KToKICAgIHBhcmFtcywgYWdh
+aW4sIG90aGVyID0gKGluaXRpYWxpc2Uoc3R1ZGVudCwgNjAsIDcwLCA1MCwgc2VlZCkgZm9yIHNlZWQgaW4gKDUsIDUsIDYpKQog
+ICAgc3RhcnQgPSBsaWJyYXJ5X3N0YXJ0KDYwLCA3MCwgNTAsIG5wLnJhbmRvbS5kZWZhdWx0X3JuZyg1KSkKICAgIHJldHVybiBh
+bGwoCiAgICAgICAgcGFyYW1zW25hbWVdLnNoYXBlID09IHN0YXJ0W25hbWVdLnNoYXBlCiAgICAgICAgYW5kIChuYW1lLnN0YXJ0
+c3dpdGgoImIiKSBvciBub3QgbnAuYXJyYXlfZXF1YWwocGFyYW1zW25hbWVdLCBvdGhlcltuYW1lXSkpCiAgICAgICAgYW5kIG5w
+LmFycmF5X2VxdWFsKHBhcmFtc1tuYW1lXSwgYWdhaW5bbmFtZV0pCiAgICAgICAgYW5kIGFicyhwYXJhbXNbbmFtZV0ubWVhbigp
+KSA8IDAuMQogICAgICAgIGFuZCBhYnMocGFyYW1zW25hbWVdLnN0ZCgpIC0gc3RhcnRbbmFtZV0uc3RkKCkpIDwgMC4xCiAgICAg
+ICAgZm9yIG5hbWUgaW4gTkFNRVMKICAgICkKCgpkZWYgX2V4YW1wbGUoKToKICAgIGdlbmVyYXRvciA9IG5wLnJhbmRvbS5kZWZh
+dWx0X3JuZygzKQogICAgc2hhcGVzID0geyJXMSI6ICgzLCA0KSwgImIxIjogKDEsIDQpLCAiVzIiOiAoNCwgMiksICJiMiI6ICgx
+LCAyKX0KICAgIHBhcmFtcyA9IHtuYW1lOiBnZW5lcmF0b3Iubm9ybWFsKHNpemU9c2hhcGUpIGZvciBuYW1lLCBzaGFwZSBpbiBz
+aGFwZXMuaXRlbXMoKX0KICAgIHJldHVybiBwYXJhbXMsIGdlbmVyYXRvci5ub3JtYWwoc2l6ZT0oNSwgMykpLCBnZW5lcmF0b3Iu
+dW5pZm9ybShzaXplPSg1LCAyKSkKCgpkZWYgX2ZvcndhcmRfd29ya3Moc3R1ZGVudCk6CiAgICBwYXJhbXMsIFgsIF8gPSBfZXhh
+bXBsZSgpCiAgICB5X2hhdCwgXyA9IHN0dWRlbnQuZm9yd2FyZChwYXJhbXMsIFgpCiAgICByZXR1cm4gX3NhbWUoeV9oYXQsIGxp
+YnJhcnlfZm9yd2FyZChwYXJhbXMsIFgpWzBdKQoKCmRlZiBfYmFja3dhcmRfd29ya3Moc3R1ZGVudCk6CiAgICBwYXJhbXMsIFgs
+IHkgPSBfZXhhbXBsZSgpCiAgICBfLCBjYWNoZSA9IHN0dWRlbnQuZm9yd2FyZChwYXJhbXMsIFgpCiAgICBmb3VuZCA9IHN0dWRl
+bnQuYmFja3dhcmQocGFyYW1zLCBjYWNoZSwgeSkKICAgIHdhbnRlZCA9IGxpYnJhcnlfYmFja3dhcmQocGFyYW1zLCAocGFyYW1z
+LCBYKSwgeSkKICAgIHJldHVybiBhbGwoX3NhbWUoZm91bmRbbmFtZV0sIHdhbnRlZFtuYW1lXSkgZm9yIG5hbWUgaW4gd2FudGVk
+KQoKCmRlZiBfc2FtZShmb3VuZCwgd2FudGVkLCBhdG9sPTFlLTgpOgogICAgcmV0dXJuIG5wLnNoYXBlKGZvdW5kKSA9PSBucC5z
+aGFwZSh3YW50ZWQpIGFuZCBucC5hbGxjbG9zZShmb3VuZCwgd2FudGVkLCBydG9sPTAuMCwgYXRvbD1hdG9sKQoKCmRlZiBsaWJy
+YXJ5X3NpZ21vaWQoeCwgKl9tb3JlLCAqKl9uYW1lZCk6CiAgICAiIiJTY2lQeSdzIGxvZ2lzdGljIGZ1bmN0aW9uLiIiIgogICAg
+cmV0dXJuIGV4cGl0KHgpCgoKZGVmIGxpYnJhcnlfc2xvcGUocywgKl9tb3JlLCAqKl9uYW1lZCk6CiAgICAiIiJUaGUgc2xvcGUg
+b2YgdGhlIGxvZ2lzdGljIGZ1bmN0aW9uIHdoZXJlIGl0cyB2YWx1ZSBpcyBzLiIiIgogICAgcmV0dXJuIDAuMjUgLSAobnAuYXNh
+cnJheShzKSAtIDAuNSkgKiogMgoKCmRlZiBsaWJyYXJ5X3N0YXJ0KG5faW4sIG5faGlkZGVuLCBuX291dCwgcm5nKToKICAgICIi
+IlBhcmFtZXRlcnMgdG8gc3RhcnQgZnJvbS4iIiIKICAgIHNoYXBlcyA9IHsiVzEiOiAobl9pbiwgbl9oaWRkZW4pLCAiYjEiOiAo
+MSwgbl9oaWRkZW4pLCAiVzIiOiAobl9oaWRkZW4sIG5fb3V0KSwgImIyIjogKDEsIG5fb3V0KX0KICAgIHJldHVybiB7CiAgICAg
+ICAgbmFtZTogbmR0cmkocm5nLnVuaWZvcm0oMWUtMTIsIDEuMCwgc2hhcGUpKSBpZiBuYW1lLnN0YXJ0c3dpdGgoIlciKSBlbHNl
+IG5wLnplcm9zKHNoYXBlKQogICAgICAgIGZvciBuYW1lLCBzaGFwZSBpbiBzaGFwZXMuaXRlbXMoKQogICAgfQoKCmRlZiBsaWJy
+YXJ5X2ZvcndhcmQocGFyYW1zLCBYKToKICAgICIiIlRoZSBuZXR3b3JrJ3Mgb3V0cHV0czsgdGhlIGNhY2hlIGlzIChwYXJhbXMs
+IFgpLiIiIgogICAgaGlkZGVuID0gZXhwaXQoWCBAIHBhcmFtc1siVzEiXSArIHBhcmFtc1siYjEiXSkKICAgIHJldHVybiBleHBp
+dChoaWRkZW4gQCBwYXJhbXNbIlcyIl0gKyBwYXJhbXNbImIyIl0pLCAocGFyYW1zLCBYKQoKCmRlZiBsaWJyYXJ5X2JhY2t3YXJk
+KHBhcmFtcywgY2FjaGUsIHkpOgogICAgIiIiQWxsIGdyYWRpZW50cyBieSBjb21wbGV4IHN0ZXBzLCB3aXRob3V0IHRoZSBjaGFp
+biBydWxlIChTcXVpcmUgYW5kIFRyYXBwLCAxOTk4KS4KCiAgICBFYWNoIHBhcmFtZXRlciBnZXRzIGEgdGlueSBpbWFnaW5hcnkg
+cGFydCBpbiBpdHMgb3duIGNvcHkgb2YgdGhlIG5ldHdvcms7IHRoZSBsb3NzJ3MgaW1hZ2luYXJ5IHBhcnQgaXMgdGhlIHNsb3Bl
+LgogICAgIiIiCiAgICBfLCBYID0gY2FjaGUKICAgIHN0ZXAgPSAxZS0yMAogICAgZmxhdCA9IG5wLmNvbmNhdGVuYXRlKFtwYXJh
+bXNbbmFtZV0ucmF2ZWwoKSBmb3IgbmFtZSBpbiBOQU1FU10pCiAgICBjb3BpZXMgPSBmbGF0ICsgc3RlcCAqIDFqICogbnAuZXll
+KGZsYXQuc2l6ZSkKICAgIHBhcnRzID0gbnAuc3BsaXQoY29waWVzLCBucC5jdW1zdW0oW3BhcmFtc1tuYW1lXS5zaXplIGZvciBu
+YW1lIGluIE5BTUVTXSlbOi0xXSwgYXhpcz0xKQogICAgVzEsIGIxLCBXMiwgYjIgPSAocGFydC5yZXNoYXBlKC0xLCAqcGFyYW1z
+W25hbWVdLnNoYXBlKSBmb3IgbmFtZSwgcGFydCBpbiB6aXAoTkFNRVMsIHBhcnRzLCBzdHJpY3Q9VHJ1ZSkpCiAgICBoaWRkZW4g
+PSAxLjAgLyAoMS4wICsgbnAuZXhwKC0oWCBAIFcxICsgYjEpKSkKICAgIG91dHB1dHMgPSAxLjAgLyAoMS4wICsgbnAuZXhwKC0o
+aGlkZGVuIEAgVzIgKyBiMikpKQogICAgc2xvcGVzID0gMC41ICogbnAuc3VtKChvdXRwdXRzIC0geSkgKiogMiwgYXhpcz0oMSwg
+MikpLmltYWcgLyBzdGVwCiAgICBwYXJ0cyA9IG5wLnNwbGl0KHNsb3BlcywgbnAuY3Vtc3VtKFtwYXJhbXNbbmFtZV0uc2l6ZSBm
+b3IgbmFtZSBpbiBOQU1FU10pWzotMV0pCiAgICByZXR1cm4ge2YiZHtuYW1lfSI6IHBhcnQucmVzaGFwZShwYXJhbXNbbmFtZV0u
+c2hhcGUpIGZvciBuYW1lLCBwYXJ0IGluIHppcChOQU1FUywgcGFydHMsIHN0cmljdD1UcnVlKX0K
+"""), "probes.py", "exec"))

@@ -1,477 +1,237 @@
-"""What must run beside the student's code: memory, graphs, files, and loops that watch what happens."""
-
-from __future__ import annotations
-
-import gc
-import os
-import pickle
-import sys
-import tempfile
-import weakref
-
-import numpy as np
-import torch
-from torch import nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.data import DataLoader, TensorDataset
-
-# ------------------------------------------------------------------------------------------------ q1: memory
-
-
-def memory(student, data, array, layout="plain"):
-    """Parts 1 and 2 of make_tensors, before and after writing into the array and into `shared`.
-
-    `layout` lays the array out in memory first: "plain", "transposed" or "every other".
-    """
-    own = np.array(array)
-    if layout == "transposed":
-        own = np.array(array.T).T
-    elif layout == "every other":
-        wide = np.zeros((2 * array.shape[0], *array.shape[1:]), array.dtype)
-        own = wide[::2]
-        own[...] = array
-    parts = list(student.make_tensors(data, own))
-    found = {"shared": _value(parts[1]), "copied": _value(parts[2]), "array": own.copy()}
-    own += 1
-    found["shared after the array changed"] = _value(parts[1])
-    found["copied after the array changed"] = _value(parts[2])
-    parts[1].mul_(3)
-    found["array after shared changed"] = own.copy()
-    found["copied after shared changed"] = _value(parts[2])
-    parts[2].zero_()
-    found["array after copied changed"] = own.copy()
-    return found
-
-
-def _value(item):
-    return item.detach().clone() if isinstance(item, torch.Tensor) else item
-
-
-# ------------------------------------------------------------------------------- q2: views as arguments and results
-
-
-def on_strided(student, name, t, *args):
-    """The result of a function on a tensor with the entries of `t` that is not contiguous, and whether all is kept."""
-    wide = torch.zeros(t.shape[1], 2 * t.shape[0] + 1, dtype=t.dtype, device=t.device)
-    strided = wide[:, 1::2].T
-    strided.copy_(t)
-    before = wide.clone()
-    result = getattr(student, name)(strided, *args)
-    return result, torch.equal(wide, before)
-
-
-def write_into_result(student, t, j):
-    """zero_column(t, j), and t itself before and after writing into that result."""
-    own = t.clone()
-    result = student.zero_column(own, j)
-    kept, after_call = result.clone(), own.clone()
-    result.fill_(1)
-    return kept, after_call, own.clone()
-
-
-# ------------------------------------------------------------------------------------------ q3, q4: how it is done
-
-
-class _Operators(TorchDispatchMode):
-    """Counts the operators that run."""
-
-    def __init__(self):
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += 1
-        return func(*args, **(kwargs or {}))
-
-
-class _Functions(TorchFunctionMode):
-    """Notes the names of the torch functions and tensor methods that are called."""
-
-    def __init__(self):
-        super().__init__()
-        self.names = set()
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.names.add(str(getattr(func, "__name__", "")))
-        return func(*args, **(kwargs or {}))
-
-
-def effort(student, name, *args):
-    """How many torch operators and how many lines of the student's code run in a call."""
-    function = getattr(student, name)
-    lines = 0
-    home = getattr(function, "__globals__", None)
-
-    def trace(frame, event, argument):
-        nonlocal lines
-        if frame.f_globals is not home:
-            return None
-        lines += 1
-        return trace
-
-    previous = sys.gettrace()
-    with _Operators() as operators:
-        sys.settrace(trace)
-        try:
-            function(*args)
-        finally:
-            sys.settrace(previous)
-    return operators.count, lines
-
-
-def torch_functions(student, name, *args):
-    """The result of a call and the sorted names of the torch functions that the student's code calls in it."""
-    function = getattr(student, name)
-    with _Functions() as functions:
-        result = function(*args)
-    return result, sorted(functions.names)
-
-
-def _pairs(values):
-    """Pairs of tensors by what is special about them; `values` is (4, 6)."""
-    base = values.clone()
-    other = values.clone()
-    rows = base[1:]
-    return {
-        "a tensor and itself": (base, base),
-        "a tensor and its transpose": (base, base.T),
-        "a tensor and a row in its middle": (base, base[2]),
-        "a tensor and its clone": (base, base.clone()),
-        "two equal tensors made separately": (base, other),
-        "a tensor and rows picked by a list": (base, base[[0, 1]]),
-        "two different slices of one tensor": (base[0], base[3]),
-        "two columns of one tensor": (base[:, 1], base[:, 4]),
-        "a view of a view and a view": (rows[:, 2:].T, base[:2]),
-        "a tensor and its reshape": (base, base.reshape(3, 8)),
-        "a tensor and the reshape of its transpose": (base, base.T.reshape(-1)),
-        "a detached tensor and the original": (base.detach(), base[1:]),
-        "an expanded row and the tensor": (base[0].expand(5, 6), base),
-        "a slice of a tensor and the same slice of its copy": (base[1:3], other[1:3]),
-        "a tensor that requires gradients and a view of it": _leaf_and_view(values),
-        "two pieces from split": base.split(2)[::-1],
-        "a view with another dtype": (base, base.view(torch.int64 if base.dtype == torch.float64 else torch.int32)),
-        "a tensor and a sum that equals it": (base, base + 0),
-        "a contiguous version of a transpose": (base, base.T.contiguous()),
-        "a contiguous version of what is contiguous": (base, base.contiguous()),
-        "the two ends of a large tensor": _ends(values),
-    }
-
-
-def _ends(values):
-    large = values.repeat(2000, 1)
-    return large[0], large[-1]
-
-
-def _leaf_and_view(values):
-    leaf = values.clone().requires_grad_(True)
-    return leaf, leaf[1:]
-
-
-def storage_sharing(student, values, names):
-    """What is_view says, by the names of pairs in `names`, of each pair in both orders."""
-    function = student.is_view
-    found = {}
-    for name, (a, b) in _pairs(values).items():
-        if name in names:
-            found[name] = function(a, b)
-            found[name + ", exchanged"] = function(b, a)
-    return found
-
-
-# ------------------------------------------------------------------------------------------------ q5: no traces
-
-
-def traces(student, x, y, w, b, requires_grad=False, times=1):
-    """The result of logistic_grads, and what it leaves behind; called several times on the same tensors."""
-    x, y, w, b = (item.clone() for item in (x, y, w, b))
-    w.requires_grad_(requires_grad)
-    b.requires_grad_(requires_grad)
-    for _ in range(times):
-        result = student.logistic_grads(x, y, w, b)
-    parts = list(result) if isinstance(result, tuple | list) else [result]
-    attached = [isinstance(part, torch.Tensor) and (part.requires_grad or part.grad_fn is not None) for part in parts]
-    # The values as they are now, before anything that shares their memory is touched.
-    values = tuple(part.detach().clone() if isinstance(part, torch.Tensor) else part for part in parts)
-    return {
-        "result": values,
-        "attached": attached,
-        "w.grad": w.grad is not None,
-        "b.grad": b.grad is not None,
-        "w.requires_grad": w.requires_grad,
-        "b.requires_grad": b.requires_grad,
-        "x.requires_grad": x.requires_grad or x.grad is not None,
-        "w is a leaf": w.is_leaf and b.is_leaf,
-        "w": w.detach(),
-        "b": b.detach(),
-        "gradients are recorded": torch.is_grad_enabled(),
-    }
-
-
-# ------------------------------------------------------------------------------------------------ q6: autograd
-
-
-def cube(student, x, g, u):
-    """The output of CubeSigmoid, its vector-Jacobian product with `g`, and the gradients of <that, u> for x and g.
-
-    The last two are None where nothing comes through, and "error" where the backward pass cannot be differentiated.
-    """
-    leaf = x.detach().clone().requires_grad_(True)
-    cotangent = g.detach().clone().requires_grad_(True)
-    y = student.CubeSigmoid.apply(leaf)
-    (first,) = torch.autograd.grad(y, leaf, cotangent, create_graph=True)
-    found = {"y": y.detach(), "dx": first.detach(), "ddx": None, "ddg": None}
-    if first.requires_grad:
-        try:
-            found["ddx"], found["ddg"] = torch.autograd.grad(first, (leaf, cotangent), u, allow_unused=True)
-            if found["ddx"] is None and found["ddg"] is None:
-                first.backward(u)  # reaches the node that once_differentiable plants
-        except NotImplementedError:
-            raise
-        except RuntimeError:
-            found["ddx"] = found["ddg"] = "error"
-    return found
-
-
-def hand_written(student, x, g):
-    """How CubeSigmoid is made: (is it a torch.autograd.Function, how often autograd runs in one backward pass).
-
-    It counts as a Function only if the node of the result is its own, so that apply calls the student's backward.
-    """
-    import torch.autograd as autograd
-    import torch.autograd.forward_ad as forward_ad
-    from torch.autograd import graph
-
-    leaf = x.detach().clone().requires_grad_(True)
-    original, runs = graph._engine_run_backward, 0
-
-    def run_backward(*args, **kwargs):
-        nonlocal runs
-        runs += 1
-        return original(*args, **kwargs)
-
-    enter = forward_ad.enter_dual_level
-
-    def enter_dual_level():
-        nonlocal runs
-        runs += 1
-        return enter()
-
-    graph._engine_run_backward = autograd._engine_run_backward = run_backward
-    forward_ad.enter_dual_level = enter_dual_level
-    try:
-        y = student.CubeSigmoid.apply(leaf)
-        torch.autograd.grad(y, leaf, g)
-    finally:
-        graph._engine_run_backward = autograd._engine_run_backward = original
-        forward_ad.enter_dual_level = enter
-    kind = student.CubeSigmoid
-    if not (isinstance(kind, type) and issubclass(kind, torch.autograd.Function)):
-        return False, runs
-    own = isinstance(y.grad_fn, torch.autograd.function.BackwardCFunction)
-    return own and isinstance(y.grad_fn, kind._backward_cls), runs
-
-
-def accumulation(student, a, xs, times=1):
-    """What accumulate gives for fn(x) = sum((a @ x) ** 3) / 3 in its last call, and how many graphs live meanwhile.
-
-    A graph keeps the tensors that its backward pass needs; weak references tell whether they still exist.
-    """
-    kept, alive = [], []
-    inputs = [x.clone() for x in xs]
-
-    def living():
-        count = sum(reference() is not None for reference in kept)
-        if count:
-            gc.collect()
-            count = sum(reference() is not None for reference in kept)
-        return count
-
-    def fn(x):
-        alive.append(living())
-        product = a @ x
-        kept.append(weakref.ref(product))
-        return (product * product * product).sum() / 3
-
-    for _ in range(times):
-        result = student.accumulate(fn, inputs)
-    attached = isinstance(result, torch.Tensor) and result.requires_grad
-    return {
-        "result": result,
-        "alive": max(alive, default=0),
-        "alive afterwards": living(),
-        "attached": attached,
-        "xs": [x.detach() for x in inputs],
-    }
-
-
-def repeated_input(student, a, x, y):
-    """What accumulate gives over [x, y, x], where x is twice the same object, for the function of `accumulation`."""
-    x, y = x.clone(), y.clone()
-    return student.accumulate(lambda z: ((a @ z) ** 3).sum() / 3, [x, y, x])
-
-
-def _quadratic(a):
-    return lambda x: 0.5 * (x * (a @ x)).sum()
-
-
-def _coupled(a):
-    return lambda x: torch.tanh(a @ x).sum() + (x * x).sum() ** 2 / 4
-
-
-def total_of_entries(student, xs):
-    """What accumulate gives for fn(x) = sum(x), whose gradient autograd returns as an expanded 1."""
-    return student.accumulate(lambda x: x.sum(), [x.clone() for x in xs])
-
-
-def hessian(student, kind, a, x, v):
-    """hessian_vector_product for 0.5 x.(a x) ("quadratic") or sum(tanh(a x)) + |x|^4 / 4 ("coupled")."""
-    f = _quadratic(a) if kind == "quadratic" else _coupled(a)
-    return student.hessian_vector_product(f, x.clone(), v.clone())
-
-
-# ---------------------------------------------------------------------------------------- q7: files and evaluation
-
-
-def parameter_count(student, *sizes):
-    """The number of trainable parameters of MLP(*sizes)."""
-    return sum(p.numel() for p in student.MLP(*sizes).parameters() if p.requires_grad)
-
-
-def _network(state, like):
-    """A small network that is none of the student's, with these weights; with buffers of batch norm in it."""
-    network = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)).to(like.device, like.dtype)
-    network.load_state_dict(state)
-    return network
-
-
-def round_trip(student, state, other):
-    """Save a network with the weights `state`, load them into one with the weights `other`."""
-    like = next(iter(state.values()))
-    save, load = student.save_weights, student.load_weights
-    source, target = _network(state, like), _network(other, like)
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "weights.pt")
-        save(source, path)
-        exists = os.path.isfile(path)
-        plain = exists and _holds_only_numbers(path)
-        load(target, path)
-    return {
-        "exists": exists,
-        "plain": plain,
-        "source": dict(source.state_dict()),
-        "target": dict(target.state_dict()),
-        "trainable": all(p.requires_grad for p in target.parameters()),
-    }
-
-
-def _holds_only_numbers(path):
-    """Whether the file can be read without running code of it: torch's weights-only format, safetensors, npz, JSON."""
-    readers = [
-        lambda: torch.load(path, map_location="cpu", weights_only=True),
-        lambda: _safetensors(path),
-        lambda: _arrays(path),
-        lambda: _json(path),
-    ]
-    for read in readers:
-        try:
-            read()
-        except Exception:
-            continue
-        return True
-    return False
-
-
-def _safetensors(path):
-    from safetensors.torch import load_file
-
-    return load_file(path)
-
-
-def _arrays(path):
-    with np.load(path, allow_pickle=False) as archive:
-        for name in archive.files:
-            if not isinstance(archive[name], np.ndarray):  # a zip file of another kind gives bytes
-                raise ValueError(name)
-
-
-def _json(path):
-    import json
-
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
-
-
-class _Planted:
-    """An object that makes a folder when it is unpickled: harmless, and proof that code ran."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __reduce__(self):
-        return os.mkdir, (self.folder,)
-
-
-def planted_file(student, state, kind):
-    """What load_weights does with a file that holds a pickled object beside the weights.
-
-    `kind`: "torch" for the format of torch.save, "pickle" for a plain pickle.
-    """
-    like = next(iter(state.values()))
-    load, target = student.load_weights, _network(state, like)
-    with tempfile.TemporaryDirectory() as folder:
-        path, mark = os.path.join(folder, "weights.pt"), os.path.join(folder, "ran")
-        content = {**{name: value.cpu() for name, value in state.items()}, "extra": _Planted(mark)}
-        if kind == "torch":
-            torch.save(content, path)
-        else:
-            with open(path, "wb") as file:
-                pickle.dump(content, file)
-        refused = False
-        try:
-            load(target, path)
-        except NotImplementedError:
-            raise
-        except Exception:
-            refused = True
-        return {"refused": refused, "ran": os.path.exists(mark)}
-
-
-class _Judged(nn.Module):
-    """A linear classifier that turns its logits upside down in training, and notes how it is called."""
-
-    def __init__(self, weight):
-        super().__init__()
-        self.weight = nn.Parameter(weight.clone())
-        self.drop = nn.Dropout(0.5)
-        self.training_seen, self.graph_seen = [], []
-
-    def forward(self, x):
-        logits = x.flatten(1) @ self.weight
-        self.training_seen.append(self.training)
-        self.graph_seen.append(logits.requires_grad)
-        return -logits if self.drop.training else logits
-
-
-def evaluation(student, weight, x, y, batch_size, training, device):
-    """What evaluate returns for a linear model on a DataLoader, and what happened to the model."""
-    model = _Judged(weight).to(device).train(training)
-    loader = DataLoader(TensorDataset(x.cpu(), y.cpu()), batch_size=batch_size)
-    recording = torch.is_grad_enabled()
-    function = student.evaluate
-    try:
-        result = function(model, loader, device)
-        left_recording = torch.is_grad_enabled()
-    finally:
-        torch.set_grad_enabled(recording)
-    return {
-        "result": result,
-        "in training": any(model.training_seen),
-        "calls": len(model.training_seen),
-        "graph": any(model.graph_seen),
-        "mode": model.training,
-        "inner mode": model.drop.training,
-        "recording": left_recording,
-        "weight": model.weight.detach(),
-        "trainable": model.weight.requires_grad,
-    }
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
+
+import base64
+
+exec(compile(base64.b64decode("""
+IiIiV2hhdCBtdXN0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOiBtZW1vcnksIGdyYXBocywgZmlsZXMsIGFuZCBsb29w
+cyB0aGF0IHdhdGNoIHdoYXQgaGFwcGVucy4iIiIKCmZyb20gX19mdXR1cmVfXyBpbXBvcnQgYW5ub3RhdGlvbnMKCmltcG9ydCBn
+YwppbXBvcnQgb3MKaW1wb3J0IHBpY2tsZQppbXBvcnQgc3lzCmltcG9ydCB0ZW1wZmlsZQppbXBvcnQgd2Vha3JlZgoKaW1wb3J0
+IG51bXB5IGFzIG5wCmltcG9ydCB0b3JjaApmcm9tIHRvcmNoIGltcG9ydCBubgpmcm9tIHRvcmNoLm92ZXJyaWRlcyBpbXBvcnQg
+VG9yY2hGdW5jdGlvbk1vZGUKZnJvbSB0b3JjaC51dGlscy5fcHl0aG9uX2Rpc3BhdGNoIGltcG9ydCBUb3JjaERpc3BhdGNoTW9k
+ZQpmcm9tIHRvcmNoLnV0aWxzLmRhdGEgaW1wb3J0IERhdGFMb2FkZXIsIFRlbnNvckRhdGFzZXQKCiMgLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tIHExOiBtZW1vcnkKCgpkZWYgbWVtb3J5KHN0dWRlbnQsIGRhdGEsIGFycmF5LCBsYXlvdXQ9InBsYWluIik6CiAgICAi
+IiJQYXJ0cyAxIGFuZCAyIG9mIG1ha2VfdGVuc29ycywgYmVmb3JlIGFuZCBhZnRlciB3cml0aW5nIGludG8gdGhlIGFycmF5IGFu
+ZCBpbnRvIGBzaGFyZWRgLgoKICAgIGBsYXlvdXRgIGxheXMgdGhlIGFycmF5IG91dCBpbiBtZW1vcnkgZmlyc3Q6ICJwbGFpbiIs
+ICJ0cmFuc3Bvc2VkIiBvciAiZXZlcnkgb3RoZXIiLgogICAgIiIiCiAgICBvd24gPSBucC5hcnJheShhcnJheSkKICAgIGlmIGxh
+eW91dCA9PSAidHJhbnNwb3NlZCI6CiAgICAgICAgb3duID0gbnAuYXJyYXkoYXJyYXkuVCkuVAogICAgZWxpZiBsYXlvdXQgPT0g
+ImV2ZXJ5IG90aGVyIjoKICAgICAgICB3aWRlID0gbnAuemVyb3MoKDIgKiBhcnJheS5zaGFwZVswXSwgKmFycmF5LnNoYXBlWzE6
+XSksIGFycmF5LmR0eXBlKQogICAgICAgIG93biA9IHdpZGVbOjoyXQogICAgICAgIG93blsuLi5dID0gYXJyYXkKICAgIHBhcnRz
+ID0gbGlzdChzdHVkZW50Lm1ha2VfdGVuc29ycyhkYXRhLCBvd24pKQogICAgZm91bmQgPSB7InNoYXJlZCI6IF92YWx1ZShwYXJ0
+c1sxXSksICJjb3BpZWQiOiBfdmFsdWUocGFydHNbMl0pLCAiYXJyYXkiOiBvd24uY29weSgpfQogICAgb3duICs9IDEKICAgIGZv
+dW5kWyJzaGFyZWQgYWZ0ZXIgdGhlIGFycmF5IGNoYW5nZWQiXSA9IF92YWx1ZShwYXJ0c1sxXSkKICAgIGZvdW5kWyJjb3BpZWQg
+YWZ0ZXIgdGhlIGFycmF5IGNoYW5nZWQiXSA9IF92YWx1ZShwYXJ0c1syXSkKICAgIHBhcnRzWzFdLm11bF8oMykKICAgIGZvdW5k
+WyJhcnJheSBhZnRlciBzaGFyZWQgY2hhbmdlZCJdID0gb3duLmNvcHkoKQogICAgZm91bmRbImNvcGllZCBhZnRlciBzaGFyZWQg
+Y2hhbmdlZCJdID0gX3ZhbHVlKHBhcnRzWzJdKQogICAgcGFydHNbMl0uemVyb18oKQogICAgZm91bmRbImFycmF5IGFmdGVyIGNv
+cGllZCBjaGFuZ2VkIl0gPSBvd24uY29weSgpCiAgICByZXR1cm4gZm91bmQKCgpkZWYgX3ZhbHVlKGl0ZW0pOgogICAgcmV0dXJu
+IGl0ZW0uZGV0YWNoKCkuY2xvbmUoKSBpZiBpc2luc3RhbmNlKGl0ZW0sIHRvcmNoLlRlbnNvcikgZWxzZSBpdGVtCgoKIyAtLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+IHEyOiB2aWV3cyBhcyBhcmd1bWVudHMgYW5kIHJlc3VsdHMKCgpkZWYgb25fc3RyaWRlZChzdHVkZW50LCBuYW1lLCB0LCAqYXJn
+cyk6CiAgICAiIiJUaGUgcmVzdWx0IG9mIGEgZnVuY3Rpb24gb24gYSB0ZW5zb3Igd2l0aCB0aGUgZW50cmllcyBvZiBgdGAgdGhh
+dCBpcyBub3QgY29udGlndW91cywgYW5kIHdoZXRoZXIgYWxsIGlzIGtlcHQuIiIiCiAgICB3aWRlID0gdG9yY2guemVyb3ModC5z
+aGFwZVsxXSwgMiAqIHQuc2hhcGVbMF0gKyAxLCBkdHlwZT10LmR0eXBlLCBkZXZpY2U9dC5kZXZpY2UpCiAgICBzdHJpZGVkID0g
+d2lkZVs6LCAxOjoyXS5UCiAgICBzdHJpZGVkLmNvcHlfKHQpCiAgICBiZWZvcmUgPSB3aWRlLmNsb25lKCkKICAgIHJlc3VsdCA9
+IGdldGF0dHIoc3R1ZGVudCwgbmFtZSkoc3RyaWRlZCwgKmFyZ3MpCiAgICByZXR1cm4gcmVzdWx0LCB0b3JjaC5lcXVhbCh3aWRl
+LCBiZWZvcmUpCgoKZGVmIHdyaXRlX2ludG9fcmVzdWx0KHN0dWRlbnQsIHQsIGopOgogICAgIiIiemVyb19jb2x1bW4odCwgaiks
+IGFuZCB0IGl0c2VsZiBiZWZvcmUgYW5kIGFmdGVyIHdyaXRpbmcgaW50byB0aGF0IHJlc3VsdC4iIiIKICAgIG93biA9IHQuY2xv
+bmUoKQogICAgcmVzdWx0ID0gc3R1ZGVudC56ZXJvX2NvbHVtbihvd24sIGopCiAgICBrZXB0LCBhZnRlcl9jYWxsID0gcmVzdWx0
+LmNsb25lKCksIG93bi5jbG9uZSgpCiAgICByZXN1bHQuZmlsbF8oMSkKICAgIHJldHVybiBrZXB0LCBhZnRlcl9jYWxsLCBvd24u
+Y2xvbmUoKQoKCiMgLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tIHEzLCBxNDogaG93IGl0IGlzIGRvbmUKCgpjbGFzcyBfT3BlcmF0b3JzKFRvcmNo
+RGlzcGF0Y2hNb2RlKToKICAgICIiIkNvdW50cyB0aGUgb3BlcmF0b3JzIHRoYXQgcnVuLiIiIgoKICAgIGRlZiBfX2luaXRfXyhz
+ZWxmKToKICAgICAgICBzdXBlcigpLl9faW5pdF9fKCkKICAgICAgICBzZWxmLmNvdW50ID0gMAoKICAgIGRlZiBfX3RvcmNoX2Rp
+c3BhdGNoX18oc2VsZiwgZnVuYywgdHlwZXMsIGFyZ3M9KCksIGt3YXJncz1Ob25lKToKICAgICAgICBzZWxmLmNvdW50ICs9IDEK
+ICAgICAgICByZXR1cm4gZnVuYygqYXJncywgKiooa3dhcmdzIG9yIHt9KSkKCgpjbGFzcyBfRnVuY3Rpb25zKFRvcmNoRnVuY3Rp
+b25Nb2RlKToKICAgICIiIk5vdGVzIHRoZSBuYW1lcyBvZiB0aGUgdG9yY2ggZnVuY3Rpb25zIGFuZCB0ZW5zb3IgbWV0aG9kcyB0
+aGF0IGFyZSBjYWxsZWQuIiIiCgogICAgZGVmIF9faW5pdF9fKHNlbGYpOgogICAgICAgIHN1cGVyKCkuX19pbml0X18oKQogICAg
+ICAgIHNlbGYubmFtZXMgPSBzZXQoKQoKICAgIGRlZiBfX3RvcmNoX2Z1bmN0aW9uX18oc2VsZiwgZnVuYywgdHlwZXMsIGFyZ3M9
+KCksIGt3YXJncz1Ob25lKToKICAgICAgICBzZWxmLm5hbWVzLmFkZChzdHIoZ2V0YXR0cihmdW5jLCAiX19uYW1lX18iLCAiIikp
+KQogICAgICAgIHJldHVybiBmdW5jKCphcmdzLCAqKihrd2FyZ3Mgb3Ige30pKQoKCmRlZiBlZmZvcnQoc3R1ZGVudCwgbmFtZSwg
+KmFyZ3MpOgogICAgIiIiSG93IG1hbnkgdG9yY2ggb3BlcmF0b3JzIGFuZCBob3cgbWFueSBsaW5lcyBvZiB0aGUgc3R1ZGVudCdz
+IGNvZGUgcnVuIGluIGEgY2FsbC4iIiIKICAgIGZ1bmN0aW9uID0gZ2V0YXR0cihzdHVkZW50LCBuYW1lKQogICAgbGluZXMgPSAw
+CiAgICBob21lID0gZ2V0YXR0cihmdW5jdGlvbiwgIl9fZ2xvYmFsc19fIiwgTm9uZSkKCiAgICBkZWYgdHJhY2UoZnJhbWUsIGV2
+ZW50LCBhcmd1bWVudCk6CiAgICAgICAgbm9ubG9jYWwgbGluZXMKICAgICAgICBpZiBmcmFtZS5mX2dsb2JhbHMgaXMgbm90IGhv
+bWU6CiAgICAgICAgICAgIHJldHVybiBOb25lCiAgICAgICAgbGluZXMgKz0gMQogICAgICAgIHJldHVybiB0cmFjZQoKICAgIHBy
+ZXZpb3VzID0gc3lzLmdldHRyYWNlKCkKICAgIHdpdGggX09wZXJhdG9ycygpIGFzIG9wZXJhdG9yczoKICAgICAgICBzeXMuc2V0
+dHJhY2UodHJhY2UpCiAgICAgICAgdHJ5OgogICAgICAgICAgICBmdW5jdGlvbigqYXJncykKICAgICAgICBmaW5hbGx5OgogICAg
+ICAgICAgICBzeXMuc2V0dHJhY2UocHJldmlvdXMpCiAgICByZXR1cm4gb3BlcmF0b3JzLmNvdW50LCBsaW5lcwoKCmRlZiB0b3Jj
+aF9mdW5jdGlvbnMoc3R1ZGVudCwgbmFtZSwgKmFyZ3MpOgogICAgIiIiVGhlIHJlc3VsdCBvZiBhIGNhbGwgYW5kIHRoZSBzb3J0
+ZWQgbmFtZXMgb2YgdGhlIHRvcmNoIGZ1bmN0aW9ucyB0aGF0IHRoZSBzdHVkZW50J3MgY29kZSBjYWxscyBpbiBpdC4iIiIKICAg
+IGZ1bmN0aW9uID0gZ2V0YXR0cihzdHVkZW50LCBuYW1lKQogICAgd2l0aCBfRnVuY3Rpb25zKCkgYXMgZnVuY3Rpb25zOgogICAg
+ICAgIHJlc3VsdCA9IGZ1bmN0aW9uKCphcmdzKQogICAgcmV0dXJuIHJlc3VsdCwgc29ydGVkKGZ1bmN0aW9ucy5uYW1lcykKCgpk
+ZWYgX3BhaXJzKHZhbHVlcyk6CiAgICAiIiJQYWlycyBvZiB0ZW5zb3JzIGJ5IHdoYXQgaXMgc3BlY2lhbCBhYm91dCB0aGVtOyBg
+dmFsdWVzYCBpcyAoNCwgNikuIiIiCiAgICBiYXNlID0gdmFsdWVzLmNsb25lKCkKICAgIG90aGVyID0gdmFsdWVzLmNsb25lKCkK
+ICAgIHJvd3MgPSBiYXNlWzE6XQogICAgcmV0dXJuIHsKICAgICAgICAiYSB0ZW5zb3IgYW5kIGl0c2VsZiI6IChiYXNlLCBiYXNl
+KSwKICAgICAgICAiYSB0ZW5zb3IgYW5kIGl0cyB0cmFuc3Bvc2UiOiAoYmFzZSwgYmFzZS5UKSwKICAgICAgICAiYSB0ZW5zb3Ig
+YW5kIGEgcm93IGluIGl0cyBtaWRkbGUiOiAoYmFzZSwgYmFzZVsyXSksCiAgICAgICAgImEgdGVuc29yIGFuZCBpdHMgY2xvbmUi
+OiAoYmFzZSwgYmFzZS5jbG9uZSgpKSwKICAgICAgICAidHdvIGVxdWFsIHRlbnNvcnMgbWFkZSBzZXBhcmF0ZWx5IjogKGJhc2Us
+IG90aGVyKSwKICAgICAgICAiYSB0ZW5zb3IgYW5kIHJvd3MgcGlja2VkIGJ5IGEgbGlzdCI6IChiYXNlLCBiYXNlW1swLCAxXV0p
+LAogICAgICAgICJ0d28gZGlmZmVyZW50IHNsaWNlcyBvZiBvbmUgdGVuc29yIjogKGJhc2VbMF0sIGJhc2VbM10pLAogICAgICAg
+ICJ0d28gY29sdW1ucyBvZiBvbmUgdGVuc29yIjogKGJhc2VbOiwgMV0sIGJhc2VbOiwgNF0pLAogICAgICAgICJhIHZpZXcgb2Yg
+YSB2aWV3IGFuZCBhIHZpZXciOiAocm93c1s6LCAyOl0uVCwgYmFzZVs6Ml0pLAogICAgICAgICJhIHRlbnNvciBhbmQgaXRzIHJl
+c2hhcGUiOiAoYmFzZSwgYmFzZS5yZXNoYXBlKDMsIDgpKSwKICAgICAgICAiYSB0ZW5zb3IgYW5kIHRoZSByZXNoYXBlIG9mIGl0
+cyB0cmFuc3Bvc2UiOiAoYmFzZSwgYmFzZS5ULnJlc2hhcGUoLTEpKSwKICAgICAgICAiYSBkZXRhY2hlZCB0ZW5zb3IgYW5kIHRo
+ZSBvcmlnaW5hbCI6IChiYXNlLmRldGFjaCgpLCBiYXNlWzE6XSksCiAgICAgICAgImFuIGV4cGFuZGVkIHJvdyBhbmQgdGhlIHRl
+bnNvciI6IChiYXNlWzBdLmV4cGFuZCg1LCA2KSwgYmFzZSksCiAgICAgICAgImEgc2xpY2Ugb2YgYSB0ZW5zb3IgYW5kIHRoZSBz
+YW1lIHNsaWNlIG9mIGl0cyBjb3B5IjogKGJhc2VbMTozXSwgb3RoZXJbMTozXSksCiAgICAgICAgImEgdGVuc29yIHRoYXQgcmVx
+dWlyZXMgZ3JhZGllbnRzIGFuZCBhIHZpZXcgb2YgaXQiOiBfbGVhZl9hbmRfdmlldyh2YWx1ZXMpLAogICAgICAgICJ0d28gcGll
+Y2VzIGZyb20gc3BsaXQiOiBiYXNlLnNwbGl0KDIpWzo6LTFdLAogICAgICAgICJhIHZpZXcgd2l0aCBhbm90aGVyIGR0eXBlIjog
+KGJhc2UsIGJhc2Uudmlldyh0b3JjaC5pbnQ2NCBpZiBiYXNlLmR0eXBlID09IHRvcmNoLmZsb2F0NjQgZWxzZSB0b3JjaC5pbnQz
+MikpLAogICAgICAgICJhIHRlbnNvciBhbmQgYSBzdW0gdGhhdCBlcXVhbHMgaXQiOiAoYmFzZSwgYmFzZSArIDApLAogICAgICAg
+ICJhIGNvbnRpZ3VvdXMgdmVyc2lvbiBvZiBhIHRyYW5zcG9zZSI6IChiYXNlLCBiYXNlLlQuY29udGlndW91cygpKSwKICAgICAg
+ICAiYSBjb250aWd1b3VzIHZlcnNpb24gb2Ygd2hhdCBpcyBjb250aWd1b3VzIjogKGJhc2UsIGJhc2UuY29udGlndW91cygpKSwK
+ICAgICAgICAidGhlIHR3byBlbmRzIG9mIGEgbGFyZ2UgdGVuc29yIjogX2VuZHModmFsdWVzKSwKICAgIH0KCgpkZWYgX2VuZHMo
+dmFsdWVzKToKICAgIGxhcmdlID0gdmFsdWVzLnJlcGVhdCgyMDAwLCAxKQogICAgcmV0dXJuIGxhcmdlWzBdLCBsYXJnZVstMV0K
+CgpkZWYgX2xlYWZfYW5kX3ZpZXcodmFsdWVzKToKICAgIGxlYWYgPSB2YWx1ZXMuY2xvbmUoKS5yZXF1aXJlc19ncmFkXyhUcnVl
+KQogICAgcmV0dXJuIGxlYWYsIGxlYWZbMTpdCgoKZGVmIHN0b3JhZ2Vfc2hhcmluZyhzdHVkZW50LCB2YWx1ZXMsIG5hbWVzKToK
+ICAgICIiIldoYXQgaXNfdmlldyBzYXlzLCBieSB0aGUgbmFtZXMgb2YgcGFpcnMgaW4gYG5hbWVzYCwgb2YgZWFjaCBwYWlyIGlu
+IGJvdGggb3JkZXJzLiIiIgogICAgZnVuY3Rpb24gPSBzdHVkZW50LmlzX3ZpZXcKICAgIGZvdW5kID0ge30KICAgIGZvciBuYW1l
+LCAoYSwgYikgaW4gX3BhaXJzKHZhbHVlcykuaXRlbXMoKToKICAgICAgICBpZiBuYW1lIGluIG5hbWVzOgogICAgICAgICAgICBm
+b3VuZFtuYW1lXSA9IGZ1bmN0aW9uKGEsIGIpCiAgICAgICAgICAgIGZvdW5kW25hbWUgKyAiLCBleGNoYW5nZWQiXSA9IGZ1bmN0
+aW9uKGIsIGEpCiAgICByZXR1cm4gZm91bmQKCgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBxNTogbm8gdHJhY2VzCgoKZGVmIHRy
+YWNlcyhzdHVkZW50LCB4LCB5LCB3LCBiLCByZXF1aXJlc19ncmFkPUZhbHNlLCB0aW1lcz0xKToKICAgICIiIlRoZSByZXN1bHQg
+b2YgbG9naXN0aWNfZ3JhZHMsIGFuZCB3aGF0IGl0IGxlYXZlcyBiZWhpbmQ7IGNhbGxlZCBzZXZlcmFsIHRpbWVzIG9uIHRoZSBz
+YW1lIHRlbnNvcnMuIiIiCiAgICB4LCB5LCB3LCBiID0gKGl0ZW0uY2xvbmUoKSBmb3IgaXRlbSBpbiAoeCwgeSwgdywgYikpCiAg
+ICB3LnJlcXVpcmVzX2dyYWRfKHJlcXVpcmVzX2dyYWQpCiAgICBiLnJlcXVpcmVzX2dyYWRfKHJlcXVpcmVzX2dyYWQpCiAgICBm
+b3IgXyBpbiByYW5nZSh0aW1lcyk6CiAgICAgICAgcmVzdWx0ID0gc3R1ZGVudC5sb2dpc3RpY19ncmFkcyh4LCB5LCB3LCBiKQog
+ICAgcGFydHMgPSBsaXN0KHJlc3VsdCkgaWYgaXNpbnN0YW5jZShyZXN1bHQsIHR1cGxlIHwgbGlzdCkgZWxzZSBbcmVzdWx0XQog
+ICAgYXR0YWNoZWQgPSBbaXNpbnN0YW5jZShwYXJ0LCB0b3JjaC5UZW5zb3IpIGFuZCAocGFydC5yZXF1aXJlc19ncmFkIG9yIHBh
+cnQuZ3JhZF9mbiBpcyBub3QgTm9uZSkgZm9yIHBhcnQgaW4gcGFydHNdCiAgICAjIFRoZSB2YWx1ZXMgYXMgdGhleSBhcmUgbm93
+LCBiZWZvcmUgYW55dGhpbmcgdGhhdCBzaGFyZXMgdGhlaXIgbWVtb3J5IGlzIHRvdWNoZWQuCiAgICB2YWx1ZXMgPSB0dXBsZShw
+YXJ0LmRldGFjaCgpLmNsb25lKCkgaWYgaXNpbnN0YW5jZShwYXJ0LCB0b3JjaC5UZW5zb3IpIGVsc2UgcGFydCBmb3IgcGFydCBp
+biBwYXJ0cykKICAgIHJldHVybiB7CiAgICAgICAgInJlc3VsdCI6IHZhbHVlcywKICAgICAgICAiYXR0YWNoZWQiOiBhdHRhY2hl
+ZCwKICAgICAgICAidy5ncmFkIjogdy5ncmFkIGlzIG5vdCBOb25lLAogICAgICAgICJiLmdyYWQiOiBiLmdyYWQgaXMgbm90IE5v
+bmUsCiAgICAgICAgIncucmVxdWlyZXNfZ3JhZCI6IHcucmVxdWlyZXNfZ3JhZCwKICAgICAgICAiYi5yZXF1aXJlc19ncmFkIjog
+Yi5yZXF1aXJlc19ncmFkLAogICAgICAgICJ4LnJlcXVpcmVzX2dyYWQiOiB4LnJlcXVpcmVzX2dyYWQgb3IgeC5ncmFkIGlzIG5v
+dCBOb25lLAogICAgICAgICJ3IGlzIGEgbGVhZiI6IHcuaXNfbGVhZiBhbmQgYi5pc19sZWFmLAogICAgICAgICJ3Ijogdy5kZXRh
+Y2goKSwKICAgICAgICAiYiI6IGIuZGV0YWNoKCksCiAgICAgICAgImdyYWRpZW50cyBhcmUgcmVjb3JkZWQiOiB0b3JjaC5pc19n
+cmFkX2VuYWJsZWQoKSwKICAgIH0KCgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBxNjogYXV0b2dyYWQKCgpkZWYgY3ViZShzdHVk
+ZW50LCB4LCBnLCB1KToKICAgICIiIlRoZSBvdXRwdXQgb2YgQ3ViZVNpZ21vaWQsIGl0cyB2ZWN0b3ItSmFjb2JpYW4gcHJvZHVj
+dCB3aXRoIGBnYCwgYW5kIHRoZSBncmFkaWVudHMgb2YgPHRoYXQsIHU+IGZvciB4IGFuZCBnLgoKICAgIFRoZSBsYXN0IHR3byBh
+cmUgTm9uZSB3aGVyZSBub3RoaW5nIGNvbWVzIHRocm91Z2gsIGFuZCAiZXJyb3IiIHdoZXJlIHRoZSBiYWNrd2FyZCBwYXNzIGNh
+bm5vdCBiZSBkaWZmZXJlbnRpYXRlZC4KICAgICIiIgogICAgbGVhZiA9IHguZGV0YWNoKCkuY2xvbmUoKS5yZXF1aXJlc19ncmFk
+XyhUcnVlKQogICAgY290YW5nZW50ID0gZy5kZXRhY2goKS5jbG9uZSgpLnJlcXVpcmVzX2dyYWRfKFRydWUpCiAgICB5ID0gc3R1
+ZGVudC5DdWJlU2lnbW9pZC5hcHBseShsZWFmKQogICAgKGZpcnN0LCkgPSB0b3JjaC5hdXRvZ3JhZC5ncmFkKHksIGxlYWYsIGNv
+dGFuZ2VudCwgY3JlYXRlX2dyYXBoPVRydWUpCiAgICBmb3VuZCA9IHsieSI6IHkuZGV0YWNoKCksICJkeCI6IGZpcnN0LmRldGFj
+aCgpLCAiZGR4IjogTm9uZSwgImRkZyI6IE5vbmV9CiAgICBpZiBmaXJzdC5yZXF1aXJlc19ncmFkOgogICAgICAgIHRyeToKICAg
+ICAgICAgICAgZm91bmRbImRkeCJdLCBmb3VuZFsiZGRnIl0gPSB0b3JjaC5hdXRvZ3JhZC5ncmFkKGZpcnN0LCAobGVhZiwgY290
+YW5nZW50KSwgdSwgYWxsb3dfdW51c2VkPVRydWUpCiAgICAgICAgICAgIGlmIGZvdW5kWyJkZHgiXSBpcyBOb25lIGFuZCBmb3Vu
+ZFsiZGRnIl0gaXMgTm9uZToKICAgICAgICAgICAgICAgIGZpcnN0LmJhY2t3YXJkKHUpICAjIHJlYWNoZXMgdGhlIG5vZGUgdGhh
+dCBvbmNlX2RpZmZlcmVudGlhYmxlIHBsYW50cwogICAgICAgIGV4Y2VwdCBOb3RJbXBsZW1lbnRlZEVycm9yOgogICAgICAgICAg
+ICByYWlzZQogICAgICAgIGV4Y2VwdCBSdW50aW1lRXJyb3I6CiAgICAgICAgICAgIGZvdW5kWyJkZHgiXSA9IGZvdW5kWyJkZGci
+XSA9ICJlcnJvciIKICAgIHJldHVybiBmb3VuZAoKCmRlZiBoYW5kX3dyaXR0ZW4oc3R1ZGVudCwgeCwgZyk6CiAgICAiIiJIb3cg
+Q3ViZVNpZ21vaWQgaXMgbWFkZTogKGlzIGl0IGEgdG9yY2guYXV0b2dyYWQuRnVuY3Rpb24sIGhvdyBvZnRlbiBhdXRvZ3JhZCBy
+dW5zIGluIG9uZSBiYWNrd2FyZCBwYXNzKS4KCiAgICBJdCBjb3VudHMgYXMgYSBGdW5jdGlvbiBvbmx5IGlmIHRoZSBub2RlIG9m
+IHRoZSByZXN1bHQgaXMgaXRzIG93biwgc28gdGhhdCBhcHBseSBjYWxscyB0aGUgc3R1ZGVudCdzIGJhY2t3YXJkLgogICAgIiIi
+CiAgICBpbXBvcnQgdG9yY2guYXV0b2dyYWQgYXMgYXV0b2dyYWQKICAgIGltcG9ydCB0b3JjaC5hdXRvZ3JhZC5mb3J3YXJkX2Fk
+IGFzIGZvcndhcmRfYWQKICAgIGZyb20gdG9yY2guYXV0b2dyYWQgaW1wb3J0IGdyYXBoCgogICAgbGVhZiA9IHguZGV0YWNoKCku
+Y2xvbmUoKS5yZXF1aXJlc19ncmFkXyhUcnVlKQogICAgb3JpZ2luYWwsIHJ1bnMgPSBncmFwaC5fZW5naW5lX3J1bl9iYWNrd2Fy
+ZCwgMAoKICAgIGRlZiBydW5fYmFja3dhcmQoKmFyZ3MsICoqa3dhcmdzKToKICAgICAgICBub25sb2NhbCBydW5zCiAgICAgICAg
+cnVucyArPSAxCiAgICAgICAgcmV0dXJuIG9yaWdpbmFsKCphcmdzLCAqKmt3YXJncykKCiAgICBlbnRlciA9IGZvcndhcmRfYWQu
+ZW50ZXJfZHVhbF9sZXZlbAoKICAgIGRlZiBlbnRlcl9kdWFsX2xldmVsKCk6CiAgICAgICAgbm9ubG9jYWwgcnVucwogICAgICAg
+IHJ1bnMgKz0gMQogICAgICAgIHJldHVybiBlbnRlcigpCgogICAgZ3JhcGguX2VuZ2luZV9ydW5fYmFja3dhcmQgPSBhdXRvZ3Jh
+ZC5fZW5naW5lX3J1bl9iYWNrd2FyZCA9IHJ1bl9iYWNrd2FyZAogICAgZm9yd2FyZF9hZC5lbnRlcl9kdWFsX2xldmVsID0gZW50
+ZXJfZHVhbF9sZXZlbAogICAgdHJ5OgogICAgICAgIHkgPSBzdHVkZW50LkN1YmVTaWdtb2lkLmFwcGx5KGxlYWYpCiAgICAgICAg
+dG9yY2guYXV0b2dyYWQuZ3JhZCh5LCBsZWFmLCBnKQogICAgZmluYWxseToKICAgICAgICBncmFwaC5fZW5naW5lX3J1bl9iYWNr
+d2FyZCA9IGF1dG9ncmFkLl9lbmdpbmVfcnVuX2JhY2t3YXJkID0gb3JpZ2luYWwKICAgICAgICBmb3J3YXJkX2FkLmVudGVyX2R1
+YWxfbGV2ZWwgPSBlbnRlcgogICAga2luZCA9IHN0dWRlbnQuQ3ViZVNpZ21vaWQKICAgIGlmIG5vdCAoaXNpbnN0YW5jZShraW5k
+LCB0eXBlKSBhbmQgaXNzdWJjbGFzcyhraW5kLCB0b3JjaC5hdXRvZ3JhZC5GdW5jdGlvbikpOgogICAgICAgIHJldHVybiBGYWxz
+ZSwgcnVucwogICAgb3duID0gaXNpbnN0YW5jZSh5LmdyYWRfZm4sIHRvcmNoLmF1dG9ncmFkLmZ1bmN0aW9uLkJhY2t3YXJkQ0Z1
+bmN0aW9uKQogICAgcmV0dXJuIG93biBhbmQgaXNpbnN0YW5jZSh5LmdyYWRfZm4sIGtpbmQuX2JhY2t3YXJkX2NscyksIHJ1bnMK
+CgpkZWYgYWNjdW11bGF0aW9uKHN0dWRlbnQsIGEsIHhzLCB0aW1lcz0xKToKICAgICIiIldoYXQgYWNjdW11bGF0ZSBnaXZlcyBm
+b3IgZm4oeCkgPSBzdW0oKGEgQCB4KSAqKiAzKSAvIDMgaW4gaXRzIGxhc3QgY2FsbCwgYW5kIGhvdyBtYW55IGdyYXBocyBsaXZl
+IG1lYW53aGlsZS4KCiAgICBBIGdyYXBoIGtlZXBzIHRoZSB0ZW5zb3JzIHRoYXQgaXRzIGJhY2t3YXJkIHBhc3MgbmVlZHM7IHdl
+YWsgcmVmZXJlbmNlcyB0ZWxsIHdoZXRoZXIgdGhleSBzdGlsbCBleGlzdC4KICAgICIiIgogICAga2VwdCwgYWxpdmUgPSBbXSwg
+W10KICAgIGlucHV0cyA9IFt4LmNsb25lKCkgZm9yIHggaW4geHNdCgogICAgZGVmIGxpdmluZygpOgogICAgICAgIGNvdW50ID0g
+c3VtKHJlZmVyZW5jZSgpIGlzIG5vdCBOb25lIGZvciByZWZlcmVuY2UgaW4ga2VwdCkKICAgICAgICBpZiBjb3VudDoKICAgICAg
+ICAgICAgZ2MuY29sbGVjdCgpCiAgICAgICAgICAgIGNvdW50ID0gc3VtKHJlZmVyZW5jZSgpIGlzIG5vdCBOb25lIGZvciByZWZl
+cmVuY2UgaW4ga2VwdCkKICAgICAgICByZXR1cm4gY291bnQKCiAgICBkZWYgZm4oeCk6CiAgICAgICAgYWxpdmUuYXBwZW5kKGxp
+dmluZygpKQogICAgICAgIHByb2R1Y3QgPSBhIEAgeAogICAgICAgIGtlcHQuYXBwZW5kKHdlYWtyZWYucmVmKHByb2R1Y3QpKQog
+ICAgICAgIHJldHVybiAocHJvZHVjdCAqIHByb2R1Y3QgKiBwcm9kdWN0KS5zdW0oKSAvIDMKCiAgICBmb3IgXyBpbiByYW5nZSh0
+aW1lcyk6CiAgICAgICAgcmVzdWx0ID0gc3R1ZGVudC5hY2N1bXVsYXRlKGZuLCBpbnB1dHMpCiAgICBhdHRhY2hlZCA9IGlzaW5z
+dGFuY2UocmVzdWx0LCB0b3JjaC5UZW5zb3IpIGFuZCByZXN1bHQucmVxdWlyZXNfZ3JhZAogICAgcmV0dXJuIHsKICAgICAgICAi
+cmVzdWx0IjogcmVzdWx0LAogICAgICAgICJhbGl2ZSI6IG1heChhbGl2ZSwgZGVmYXVsdD0wKSwKICAgICAgICAiYWxpdmUgYWZ0
+ZXJ3YXJkcyI6IGxpdmluZygpLAogICAgICAgICJhdHRhY2hlZCI6IGF0dGFjaGVkLAogICAgICAgICJ4cyI6IFt4LmRldGFjaCgp
+IGZvciB4IGluIGlucHV0c10sCiAgICB9CgoKZGVmIHJlcGVhdGVkX2lucHV0KHN0dWRlbnQsIGEsIHgsIHkpOgogICAgIiIiV2hh
+dCBhY2N1bXVsYXRlIGdpdmVzIG92ZXIgW3gsIHksIHhdLCB3aGVyZSB4IGlzIHR3aWNlIHRoZSBzYW1lIG9iamVjdCwgZm9yIHRo
+ZSBmdW5jdGlvbiBvZiBgYWNjdW11bGF0aW9uYC4iIiIKICAgIHgsIHkgPSB4LmNsb25lKCksIHkuY2xvbmUoKQogICAgcmV0dXJu
+IHN0dWRlbnQuYWNjdW11bGF0ZShsYW1iZGEgejogKChhIEAgeikgKiogMykuc3VtKCkgLyAzLCBbeCwgeSwgeF0pCgoKZGVmIF9x
+dWFkcmF0aWMoYSk6CiAgICByZXR1cm4gbGFtYmRhIHg6IDAuNSAqICh4ICogKGEgQCB4KSkuc3VtKCkKCgpkZWYgX2NvdXBsZWQo
+YSk6CiAgICByZXR1cm4gbGFtYmRhIHg6IHRvcmNoLnRhbmgoYSBAIHgpLnN1bSgpICsgKHggKiB4KS5zdW0oKSAqKiAyIC8gNAoK
+CmRlZiB0b3RhbF9vZl9lbnRyaWVzKHN0dWRlbnQsIHhzKToKICAgICIiIldoYXQgYWNjdW11bGF0ZSBnaXZlcyBmb3IgZm4oeCkg
+PSBzdW0oeCksIHdob3NlIGdyYWRpZW50IGF1dG9ncmFkIHJldHVybnMgYXMgYW4gZXhwYW5kZWQgMS4iIiIKICAgIHJldHVybiBz
+dHVkZW50LmFjY3VtdWxhdGUobGFtYmRhIHg6IHguc3VtKCksIFt4LmNsb25lKCkgZm9yIHggaW4geHNdKQoKCmRlZiBoZXNzaWFu
+KHN0dWRlbnQsIGtpbmQsIGEsIHgsIHYpOgogICAgIiIiaGVzc2lhbl92ZWN0b3JfcHJvZHVjdCBmb3IgMC41IHguKGEgeCkgKCJx
+dWFkcmF0aWMiKSBvciBzdW0odGFuaChhIHgpKSArIHx4fF40IC8gNCAoImNvdXBsZWQiKS4iIiIKICAgIGYgPSBfcXVhZHJhdGlj
+KGEpIGlmIGtpbmQgPT0gInF1YWRyYXRpYyIgZWxzZSBfY291cGxlZChhKQogICAgcmV0dXJuIHN0dWRlbnQuaGVzc2lhbl92ZWN0
+b3JfcHJvZHVjdChmLCB4LmNsb25lKCksIHYuY2xvbmUoKSkKCgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0gcTc6IGZpbGVzIGFuZCBldmFsdWF0
+aW9uCgoKZGVmIHBhcmFtZXRlcl9jb3VudChzdHVkZW50LCAqc2l6ZXMpOgogICAgIiIiVGhlIG51bWJlciBvZiB0cmFpbmFibGUg
+cGFyYW1ldGVycyBvZiBNTFAoKnNpemVzKS4iIiIKICAgIHJldHVybiBzdW0ocC5udW1lbCgpIGZvciBwIGluIHN0dWRlbnQuTUxQ
+KCpzaXplcykucGFyYW1ldGVycygpIGlmIHAucmVxdWlyZXNfZ3JhZCkKCgpkZWYgX25ldHdvcmsoc3RhdGUsIGxpa2UpOgogICAg
+IiIiQSBzbWFsbCBuZXR3b3JrIHRoYXQgaXMgbm9uZSBvZiB0aGUgc3R1ZGVudCdzLCB3aXRoIHRoZXNlIHdlaWdodHM7IHdpdGgg
+YnVmZmVycyBvZiBiYXRjaCBub3JtIGluIGl0LiIiIgogICAgbmV0d29yayA9IG5uLlNlcXVlbnRpYWwobm4uTGluZWFyKDUsIDQp
+LCBubi5CYXRjaE5vcm0xZCg0KSwgbm4uUmVMVSgpLCBubi5MaW5lYXIoNCwgMykpLnRvKGxpa2UuZGV2aWNlLCBsaWtlLmR0eXBl
+KQogICAgbmV0d29yay5sb2FkX3N0YXRlX2RpY3Qoc3RhdGUpCiAgICByZXR1cm4gbmV0d29yawoKCmRlZiByb3VuZF90cmlwKHN0
+dWRlbnQsIHN0YXRlLCBvdGhlcik6CiAgICAiIiJTYXZlIGEgbmV0d29yayB3aXRoIHRoZSB3ZWlnaHRzIGBzdGF0ZWAsIGxvYWQg
+dGhlbSBpbnRvIG9uZSB3aXRoIHRoZSB3ZWlnaHRzIGBvdGhlcmAuIiIiCiAgICBsaWtlID0gbmV4dChpdGVyKHN0YXRlLnZhbHVl
+cygpKSkKICAgIHNhdmUsIGxvYWQgPSBzdHVkZW50LnNhdmVfd2VpZ2h0cywgc3R1ZGVudC5sb2FkX3dlaWdodHMKICAgIHNvdXJj
+ZSwgdGFyZ2V0ID0gX25ldHdvcmsoc3RhdGUsIGxpa2UpLCBfbmV0d29yayhvdGhlciwgbGlrZSkKICAgIHdpdGggdGVtcGZpbGUu
+VGVtcG9yYXJ5RGlyZWN0b3J5KCkgYXMgZm9sZGVyOgogICAgICAgIHBhdGggPSBvcy5wYXRoLmpvaW4oZm9sZGVyLCAid2VpZ2h0
+cy5wdCIpCiAgICAgICAgc2F2ZShzb3VyY2UsIHBhdGgpCiAgICAgICAgZXhpc3RzID0gb3MucGF0aC5pc2ZpbGUocGF0aCkKICAg
+ICAgICBwbGFpbiA9IGV4aXN0cyBhbmQgX2hvbGRzX29ubHlfbnVtYmVycyhwYXRoKQogICAgICAgIGxvYWQodGFyZ2V0LCBwYXRo
+KQogICAgcmV0dXJuIHsKICAgICAgICAiZXhpc3RzIjogZXhpc3RzLAogICAgICAgICJwbGFpbiI6IHBsYWluLAogICAgICAgICJz
+b3VyY2UiOiBkaWN0KHNvdXJjZS5zdGF0ZV9kaWN0KCkpLAogICAgICAgICJ0YXJnZXQiOiBkaWN0KHRhcmdldC5zdGF0ZV9kaWN0
+KCkpLAogICAgICAgICJ0cmFpbmFibGUiOiBhbGwocC5yZXF1aXJlc19ncmFkIGZvciBwIGluIHRhcmdldC5wYXJhbWV0ZXJzKCkp
+LAogICAgfQoKCmRlZiBfaG9sZHNfb25seV9udW1iZXJzKHBhdGgpOgogICAgIiIiV2hldGhlciB0aGUgZmlsZSBjYW4gYmUgcmVh
+ZCB3aXRob3V0IHJ1bm5pbmcgY29kZSBvZiBpdDogdG9yY2gncyB3ZWlnaHRzLW9ubHkgZm9ybWF0LCBzYWZldGVuc29ycywgbnB6
+LCBKU09OLiIiIgogICAgcmVhZGVycyA9IFsKICAgICAgICBsYW1iZGE6IHRvcmNoLmxvYWQocGF0aCwgbWFwX2xvY2F0aW9uPSJj
+cHUiLCB3ZWlnaHRzX29ubHk9VHJ1ZSksCiAgICAgICAgbGFtYmRhOiBfc2FmZXRlbnNvcnMocGF0aCksCiAgICAgICAgbGFtYmRh
+OiBfYXJyYXlzKHBhdGgpLAogICAgICAgIGxhbWJkYTogX2pzb24ocGF0aCksCiAgICBdCiAgICBmb3IgcmVhZCBpbiByZWFkZXJz
+OgogICAgICAgIHRyeToKICAgICAgICAgICAgcmVhZCgpCiAgICAgICAgZXhjZXB0IEV4Y2VwdGlvbjoKICAgICAgICAgICAgY29u
+dGludWUKICAgICAgICByZXR1cm4gVHJ1ZQogICAgcmV0dXJuIEZhbHNlCgoKZGVmIF9zYWZldGVuc29ycyhwYXRoKToKICAgIGZy
+b20gc2FmZXRlbnNvcnMudG9yY2ggaW1wb3J0IGxvYWRfZmlsZQoKICAgIHJldHVybiBsb2FkX2ZpbGUocGF0aCkKCgpkZWYgX2Fy
+cmF5cyhwYXRoKToKICAgIHdpdGggbnAubG9hZChwYXRoLCBhbGxvd19waWNrbGU9RmFsc2UpIGFzIGFyY2hpdmU6CiAgICAgICAg
+Zm9yIG5hbWUgaW4gYXJjaGl2ZS5maWxlczoKICAgICAgICAgICAgaWYgbm90IGlzaW5zdGFuY2UoYXJjaGl2ZVtuYW1lXSwgbnAu
+bmRhcnJheSk6ICAjIGEgemlwIGZpbGUgb2YgYW5vdGhlciBraW5kIGdpdmVzIGJ5dGVzCiAgICAgICAgICAgICAgICByYWlzZSBW
+YWx1ZUVycm9yKG5hbWUpCgoKZGVmIF9qc29uKHBhdGgpOgogICAgaW1wb3J0IGpzb24KCiAgICB3aXRoIG9wZW4ocGF0aCwgZW5j
+b2Rpbmc9InV0Zi04IikgYXMgZmlsZToKICAgICAgICByZXR1cm4ganNvbi5sb2FkKGZpbGUpCgoKY2xhc3MgX1BsYW50ZWQ6CiAg
+ICAiIiJBbiBvYmplY3QgdGhhdCBtYWtlcyBhIGZvbGRlciB3aGVuIGl0IGlzIHVucGlja2xlZDogaGFybWxlc3MsIGFuZCBwcm9v
+ZiB0aGF0IGNvZGUgcmFuLiIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmLCBmb2xkZXIpOgogICAgICAgIHNlbGYuZm9sZGVyID0g
+Zm9sZGVyCgogICAgZGVmIF9fcmVkdWNlX18oc2VsZik6CiAgICAgICAgcmV0dXJuIG9zLm1rZGlyLCAoc2VsZi5mb2xkZXIsKQoK
+CmRlZiBwbGFudGVkX2ZpbGUoc3R1ZGVudCwgc3RhdGUsIGtpbmQpOgogICAgIiIiV2hhdCBsb2FkX3dlaWdodHMgZG9lcyB3aXRo
+IGEgZmlsZSB0aGF0IGhvbGRzIGEgcGlja2xlZCBvYmplY3QgYmVzaWRlIHRoZSB3ZWlnaHRzLgoKICAgIGBraW5kYDogInRvcmNo
+IiBmb3IgdGhlIGZvcm1hdCBvZiB0b3JjaC5zYXZlLCAicGlja2xlIiBmb3IgYSBwbGFpbiBwaWNrbGUuCiAgICAiIiIKICAgIGxp
+a2UgPSBuZXh0KGl0ZXIoc3RhdGUudmFsdWVzKCkpKQogICAgbG9hZCwgdGFyZ2V0ID0gc3R1ZGVudC5sb2FkX3dlaWdodHMsIF9u
+ZXR3b3JrKHN0YXRlLCBsaWtlKQogICAgd2l0aCB0ZW1wZmlsZS5UZW1wb3JhcnlEaXJlY3RvcnkoKSBhcyBmb2xkZXI6CiAgICAg
+ICAgcGF0aCwgbWFyayA9IG9zLnBhdGguam9pbihmb2xkZXIsICJ3ZWlnaHRzLnB0IiksIG9zLnBhdGguam9pbihmb2xkZXIsICJy
+YW4iKQogICAgICAgIGNvbnRlbnQgPSB7Kip7bmFtZTogdmFsdWUuY3B1KCkgZm9yIG5hbWUsIHZhbHVlIGluIHN0YXRlLml0ZW1z
+KCl9LCAiZXh0cmEiOiBfUGxhbnRlZChtYXJrKX0KICAgICAgICBpZiBraW5kID09ICJ0b3JjaCI6CiAgICAgICAgICAgIHRvcmNo
+LnNhdmUoY29udGVudCwgcGF0aCkKICAgICAgICBlbHNlOgogICAgICAgICAgICB3aXRoIG9wZW4ocGF0aCwgIndiIikgYXMgZmls
+ZToKICAgICAgICAgICAgICAgIHBpY2tsZS5kdW1wKGNvbnRlbnQsIGZpbGUpCiAgICAgICAgcmVmdXNlZCA9IEZhbHNlCiAgICAg
+ICAgdHJ5OgogICAgICAgICAgICBsb2FkKHRhcmdldCwgcGF0aCkKICAgICAgICBleGNlcHQgTm90SW1wbGVtZW50ZWRFcnJvcjoK
+ICAgICAgICAgICAgcmFpc2UKICAgICAgICBleGNlcHQgRXhjZXB0aW9uOgogICAgICAgICAgICByZWZ1c2VkID0gVHJ1ZQogICAg
+ICAgIHJldHVybiB7InJlZnVzZWQiOiByZWZ1c2VkLCAicmFuIjogb3MucGF0aC5leGlzdHMobWFyayl9CgoKY2xhc3MgX0p1ZGdl
+ZChubi5Nb2R1bGUpOgogICAgIiIiQSBsaW5lYXIgY2xhc3NpZmllciB0aGF0IHR1cm5zIGl0cyBsb2dpdHMgdXBzaWRlIGRvd24g
+aW4gdHJhaW5pbmcsIGFuZCBub3RlcyBob3cgaXQgaXMgY2FsbGVkLiIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmLCB3ZWlnaHQp
+OgogICAgICAgIHN1cGVyKCkuX19pbml0X18oKQogICAgICAgIHNlbGYud2VpZ2h0ID0gbm4uUGFyYW1ldGVyKHdlaWdodC5jbG9u
+ZSgpKQogICAgICAgIHNlbGYuZHJvcCA9IG5uLkRyb3BvdXQoMC41KQogICAgICAgIHNlbGYudHJhaW5pbmdfc2Vlbiwgc2VsZi5n
+cmFwaF9zZWVuID0gW10sIFtdCgogICAgZGVmIGZvcndhcmQoc2VsZiwgeCk6CiAgICAgICAgbG9naXRzID0geC5mbGF0dGVuKDEp
+IEAgc2VsZi53ZWlnaHQKICAgICAgICBzZWxmLnRyYWluaW5nX3NlZW4uYXBwZW5kKHNlbGYudHJhaW5pbmcpCiAgICAgICAgc2Vs
+Zi5ncmFwaF9zZWVuLmFwcGVuZChsb2dpdHMucmVxdWlyZXNfZ3JhZCkKICAgICAgICByZXR1cm4gLWxvZ2l0cyBpZiBzZWxmLmRy
+b3AudHJhaW5pbmcgZWxzZSBsb2dpdHMKCgpkZWYgZXZhbHVhdGlvbihzdHVkZW50LCB3ZWlnaHQsIHgsIHksIGJhdGNoX3NpemUs
+IHRyYWluaW5nLCBkZXZpY2UpOgogICAgIiIiV2hhdCBldmFsdWF0ZSByZXR1cm5zIGZvciBhIGxpbmVhciBtb2RlbCBvbiBhIERh
+dGFMb2FkZXIsIGFuZCB3aGF0IGhhcHBlbmVkIHRvIHRoZSBtb2RlbC4iIiIKICAgIG1vZGVsID0gX0p1ZGdlZCh3ZWlnaHQpLnRv
+KGRldmljZSkudHJhaW4odHJhaW5pbmcpCiAgICBsb2FkZXIgPSBEYXRhTG9hZGVyKFRlbnNvckRhdGFzZXQoeC5jcHUoKSwgeS5j
+cHUoKSksIGJhdGNoX3NpemU9YmF0Y2hfc2l6ZSkKICAgIHJlY29yZGluZyA9IHRvcmNoLmlzX2dyYWRfZW5hYmxlZCgpCiAgICBm
+dW5jdGlvbiA9IHN0dWRlbnQuZXZhbHVhdGUKICAgIHRyeToKICAgICAgICByZXN1bHQgPSBmdW5jdGlvbihtb2RlbCwgbG9hZGVy
+LCBkZXZpY2UpCiAgICAgICAgbGVmdF9yZWNvcmRpbmcgPSB0b3JjaC5pc19ncmFkX2VuYWJsZWQoKQogICAgZmluYWxseToKICAg
+ICAgICB0b3JjaC5zZXRfZ3JhZF9lbmFibGVkKHJlY29yZGluZykKICAgIHJldHVybiB7CiAgICAgICAgInJlc3VsdCI6IHJlc3Vs
+dCwKICAgICAgICAiaW4gdHJhaW5pbmciOiBhbnkobW9kZWwudHJhaW5pbmdfc2VlbiksCiAgICAgICAgImNhbGxzIjogbGVuKG1v
+ZGVsLnRyYWluaW5nX3NlZW4pLAogICAgICAgICJncmFwaCI6IGFueShtb2RlbC5ncmFwaF9zZWVuKSwKICAgICAgICAibW9kZSI6
+IG1vZGVsLnRyYWluaW5nLAogICAgICAgICJpbm5lciBtb2RlIjogbW9kZWwuZHJvcC50cmFpbmluZywKICAgICAgICAicmVjb3Jk
+aW5nIjogbGVmdF9yZWNvcmRpbmcsCiAgICAgICAgIndlaWdodCI6IG1vZGVsLndlaWdodC5kZXRhY2goKSwKICAgICAgICAidHJh
+aW5hYmxlIjogbW9kZWwud2VpZ2h0LnJlcXVpcmVzX2dyYWQsCiAgICB9Cg==
+"""), "probes.py", "exec"))

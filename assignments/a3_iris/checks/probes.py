@@ -1,217 +1,121 @@
-"""What must run beside the student's code: loops that watch their training, and library stand-ins for earlier parts."""
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
 
-from __future__ import annotations
+import base64
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
-
-# ------------------------------------------------------------------------------------ q2: the network
-
-
-def parameters_of(model):
-    """The trainable parameters of a module by name, detached."""
-    return {name: value.detach().cpu().clone() for name, value in model.named_parameters() if value.requires_grad}
-
-
-def network(student, sizes, x, strict=True):
-    """The parameters of a fresh IrisNet(*sizes), and its logits for x. Without sizes, the defaults are used.
-
-    Unless `strict`, a forward pass that raises gives None: the parameters may tell why.
-    """
-    model = student.IrisNet(*sizes)
-    if not isinstance(model, nn.Module):
-        return None, None
-    model = model.to(x.device, x.dtype)
-    try:
-        with torch.no_grad():
-            return parameters_of(model), model(x)
-    except NotImplementedError:
-        raise
-    except Exception:
-        if strict:
-            raise
-        return parameters_of(model), None
-
-
-# ------------------------------------------------------------------------------------- q3: loops
-
-
-class _Watched(nn.Module):
-    """A linear classifier whose logits turn around in the wrong mode, and which notes how it is called."""
-
-    def __init__(self, weight, bias, right_mode):
-        super().__init__()
-        self.weight = nn.Parameter(weight.clone())
-        self.bias = nn.Parameter(bias.clone())
-        self.inner = nn.Dropout(0.5)  # its mode is that of the parts of a real network
-        self.right_mode = right_mode
-        self.seen = []
-
-    def forward(self, x):
-        logits = x @ self.weight + self.bias
-        self.seen.append((self.training, len(x)))
-        return logits if self.inner.training == self.right_mode else -logits
-
-
-CRITERIA = {"cross-entropy": nn.CrossEntropyLoss, "margin": nn.MultiMarginLoss}
-OPTIMIZERS = {
-    "sgd": lambda parameters: torch.optim.SGD(parameters, 0.5),
-    "momentum": lambda parameters: torch.optim.SGD(parameters, 0.3, momentum=0.8),
-    "adam": lambda parameters: torch.optim.Adam(parameters, 0.1),
-}
-
-
-def epochs_of(student, weight, bias, X, y, batch_size, criterion, optimizer, epochs, device):
-    """What train_epoch returns in each of several epochs, and the parameters afterwards."""
-    model = _Watched(weight, bias, right_mode=True).to(device).train()
-    # The loader's tensors stay on the CPU: moving the batches is train_epoch's work.
-    loader = DataLoader(TensorDataset(X.cpu(), y.cpu()), batch_size=batch_size)
-    steps = OPTIMIZERS[optimizer](model.parameters())
-    function = student.train_epoch
-    losses = [_plain(function(model, loader, CRITERIA[criterion](), steps, device)) for _ in range(epochs)]
-    return {
-        "losses": losses,
-        "weight": model.weight.detach(),
-        "bias": model.bias.detach(),
-        "eval": any(not training for training, _ in model.seen),
-        "sizes": [size for _, size in model.seen],
-    }
-
-
-def _plain(value):
-    return value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
-
-
-def measured(student, weight, bias, X, y, training, device):
-    """What accuracy returns for a linear model, and what happened to the model."""
-    model = _Watched(weight, bias, right_mode=False).to(device).train(training)
-    model.weight.grad = torch.ones_like(model.weight)
-    recording = torch.is_grad_enabled()
-    function = student.accuracy
-    try:
-        result = _in_either_form(lambda a, b: function(model, a, b, device), X.cpu(), y.cpu(), tensors_first=True)
-        left_recording = torch.is_grad_enabled()
-    finally:
-        torch.set_grad_enabled(recording)
-    return {
-        "result": _plain(result),
-        "attached": isinstance(result, torch.Tensor) and result.requires_grad,
-        "calls": len(model.seen),
-        "in training": any(mode for mode, _ in model.seen),
-        "mode": model.training,
-        "inner mode": model.inner.training,
-        "recording": left_recording,
-        "unchanged": torch.equal(model.weight.detach(), weight) and model.weight.requires_grad,
-        "gradient kept": model.weight.grad is not None and bool((model.weight.grad == 1).all()),
-    }
-
-
-def _in_either_form(function, X, y, tensors_first):
-    """The result for tensors or for arrays: whether a function takes one or the other, the contract leaves open."""
-    tensors = torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y, dtype=torch.int64)
-    arrays = np.array(X, dtype=np.float64), np.array(y, dtype=np.int64)
-    first, second = (tensors, arrays) if tensors_first else (arrays, tensors)
-    try:
-        return function(*first)
-    except (TypeError, AttributeError) as error:
-        try:
-            return function(*second)
-        except Exception:
-            raise error from None
-
-
-# ------------------------------------------------------------------------------------- q4: fit
-
-
-def fitted(student, X, y, seed, **options):
-    """The model that fit returns, as a handle; None if it is no module."""
-    model = _fit(student, X, y, seed, options)
-    return model if isinstance(model, nn.Module) else None
-
-
-def _fit(student, X, y, seed, options):
-    function = student.fit
-    return _in_either_form(lambda a, b: function(a, b, seed, **options), X, y, tensors_first=False)
-
-
-def keeps_inputs(student, X, y, seed):
-    """Whether fit leaves the arrays or tensors as they were."""
-    kept = []
-
-    def watched(a, b):
-        before = [part.clone() if isinstance(part, torch.Tensor) else part.copy() for part in (a, b)]
-        student.fit(a, b, seed, epochs=1)
-        kept.append(all(bool((one == two).all()) for one, two in zip(before, (a, b), strict=True)))
-
-    _in_either_form(watched, X, y, tensors_first=False)
-    return kept[-1]
-
-
-def states(student, X, y, seed, epochs, **options):
-    """The parameters of the model after each number of epochs in `epochs`; None if a model is no module."""
-    found = []
-    for count in epochs:
-        try:
-            model = _fit(student, X, y, seed, {**options, "epochs": count})
-        except NotImplementedError:
-            raise
-        except Exception:
-            if count:
-                raise
-            # Not every loop survives no epochs at all; a learning rate of zero shows the start as well.
-            model = _fit(student, X, y, seed, {**options, "epochs": 1, "lr": 0.0})
-        if not isinstance(model, nn.Module):
-            return None
-        found.append(parameters_of(model))
-    return found
-
-
-def predict(student, model, X):
-    """The logits of a trained model for an array, in eval mode."""
-    kind = next(iter(model.parameters())).dtype
-    with torch.no_grad():
-        return model.eval()(torch.as_tensor(X).to(kind))
-
-
-# ----------------------------------------------------------------------- stand-ins for earlier parts
-
-
-class LibraryIrisNet(nn.Sequential):
-    """Linear, ReLU, linear, in place of the student's."""
-
-    def __init__(self, in_features: int = 4, hidden: int = 10, classes: int = 3) -> None:
-        super().__init__(nn.Linear(in_features, hidden), nn.ReLU(), nn.Linear(hidden, classes))
-
-
-def library_train_epoch(model, loader, criterion, optimizer, device):
-    """One epoch, in place of the student's."""
-    model.train()
-    seen = []
-    for inputs, targets in loader:
-        inputs, targets = inputs.to(device), targets.to(device)
-        optimizer.zero_grad()
-        loss = criterion(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        seen.append((len(targets), float(loss.detach())))
-    return float(np.average([value for _, value in seen], weights=[size for size, _ in seen])) if seen else 0.0
-
-
-def library_accuracy(model, inputs, targets, device):
-    """The share of right answers, in place of the student's."""
-    mode = model.training
-    with torch.no_grad():
-        scores = model.eval()(torch.as_tensor(inputs, dtype=torch.float32).to(device))
-    model.train(mode)
-    return float((F.one_hot(scores.argmax(-1), scores.shape[-1]).cpu()[range(len(scores)), targets]).double().mean())
-
-
-# ------------------------------------------------------------------------------- q5: clusters
-
-
-def clusterings(student, X, k, seeds, **options):
-    """What kmeans returns for each seed."""
-    return [student.kmeans(X.copy(), k, seed, **options) for seed in seeds]
+exec(compile(base64.b64decode("""
+IiIiV2hhdCBtdXN0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOiBsb29wcyB0aGF0IHdhdGNoIHRoZWlyIHRyYWluaW5n
+LCBhbmQgbGlicmFyeSBzdGFuZC1pbnMgZm9yIGVhcmxpZXIgcGFydHMuIiIiCgpmcm9tIF9fZnV0dXJlX18gaW1wb3J0IGFubm90
+YXRpb25zCgppbXBvcnQgbnVtcHkgYXMgbnAKaW1wb3J0IHRvcmNoCmltcG9ydCB0b3JjaC5ubi5mdW5jdGlvbmFsIGFzIEYKZnJv
+bSB0b3JjaCBpbXBvcnQgbm4KZnJvbSB0b3JjaC51dGlscy5kYXRhIGltcG9ydCBEYXRhTG9hZGVyLCBUZW5zb3JEYXRhc2V0Cgoj
+IC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLSBxMjogdGhlIG5ldHdvcmsKCgpkZWYgcGFyYW1ldGVyc19vZihtb2RlbCk6CiAgICAiIiJUaGUgdHJhaW5hYmxl
+IHBhcmFtZXRlcnMgb2YgYSBtb2R1bGUgYnkgbmFtZSwgZGV0YWNoZWQuIiIiCiAgICByZXR1cm4ge25hbWU6IHZhbHVlLmRldGFj
+aCgpLmNwdSgpLmNsb25lKCkgZm9yIG5hbWUsIHZhbHVlIGluIG1vZGVsLm5hbWVkX3BhcmFtZXRlcnMoKSBpZiB2YWx1ZS5yZXF1
+aXJlc19ncmFkfQoKCmRlZiBuZXR3b3JrKHN0dWRlbnQsIHNpemVzLCB4LCBzdHJpY3Q9VHJ1ZSk6CiAgICAiIiJUaGUgcGFyYW1l
+dGVycyBvZiBhIGZyZXNoIElyaXNOZXQoKnNpemVzKSwgYW5kIGl0cyBsb2dpdHMgZm9yIHguIFdpdGhvdXQgc2l6ZXMsIHRoZSBk
+ZWZhdWx0cyBhcmUgdXNlZC4KCiAgICBVbmxlc3MgYHN0cmljdGAsIGEgZm9yd2FyZCBwYXNzIHRoYXQgcmFpc2VzIGdpdmVzIE5v
+bmU6IHRoZSBwYXJhbWV0ZXJzIG1heSB0ZWxsIHdoeS4KICAgICIiIgogICAgbW9kZWwgPSBzdHVkZW50LklyaXNOZXQoKnNpemVz
+KQogICAgaWYgbm90IGlzaW5zdGFuY2UobW9kZWwsIG5uLk1vZHVsZSk6CiAgICAgICAgcmV0dXJuIE5vbmUsIE5vbmUKICAgIG1v
+ZGVsID0gbW9kZWwudG8oeC5kZXZpY2UsIHguZHR5cGUpCiAgICB0cnk6CiAgICAgICAgd2l0aCB0b3JjaC5ub19ncmFkKCk6CiAg
+ICAgICAgICAgIHJldHVybiBwYXJhbWV0ZXJzX29mKG1vZGVsKSwgbW9kZWwoeCkKICAgIGV4Y2VwdCBOb3RJbXBsZW1lbnRlZEVy
+cm9yOgogICAgICAgIHJhaXNlCiAgICBleGNlcHQgRXhjZXB0aW9uOgogICAgICAgIGlmIHN0cmljdDoKICAgICAgICAgICAgcmFp
+c2UKICAgICAgICByZXR1cm4gcGFyYW1ldGVyc19vZihtb2RlbCksIE5vbmUKCgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0gcTM6IGxvb3BzCgoKY2xh
+c3MgX1dhdGNoZWQobm4uTW9kdWxlKToKICAgICIiIkEgbGluZWFyIGNsYXNzaWZpZXIgd2hvc2UgbG9naXRzIHR1cm4gYXJvdW5k
+IGluIHRoZSB3cm9uZyBtb2RlLCBhbmQgd2hpY2ggbm90ZXMgaG93IGl0IGlzIGNhbGxlZC4iIiIKCiAgICBkZWYgX19pbml0X18o
+c2VsZiwgd2VpZ2h0LCBiaWFzLCByaWdodF9tb2RlKToKICAgICAgICBzdXBlcigpLl9faW5pdF9fKCkKICAgICAgICBzZWxmLndl
+aWdodCA9IG5uLlBhcmFtZXRlcih3ZWlnaHQuY2xvbmUoKSkKICAgICAgICBzZWxmLmJpYXMgPSBubi5QYXJhbWV0ZXIoYmlhcy5j
+bG9uZSgpKQogICAgICAgIHNlbGYuaW5uZXIgPSBubi5Ecm9wb3V0KDAuNSkgICMgaXRzIG1vZGUgaXMgdGhhdCBvZiB0aGUgcGFy
+dHMgb2YgYSByZWFsIG5ldHdvcmsKICAgICAgICBzZWxmLnJpZ2h0X21vZGUgPSByaWdodF9tb2RlCiAgICAgICAgc2VsZi5zZWVu
+ID0gW10KCiAgICBkZWYgZm9yd2FyZChzZWxmLCB4KToKICAgICAgICBsb2dpdHMgPSB4IEAgc2VsZi53ZWlnaHQgKyBzZWxmLmJp
+YXMKICAgICAgICBzZWxmLnNlZW4uYXBwZW5kKChzZWxmLnRyYWluaW5nLCBsZW4oeCkpKQogICAgICAgIHJldHVybiBsb2dpdHMg
+aWYgc2VsZi5pbm5lci50cmFpbmluZyA9PSBzZWxmLnJpZ2h0X21vZGUgZWxzZSAtbG9naXRzCgoKQ1JJVEVSSUEgPSB7ImNyb3Nz
+LWVudHJvcHkiOiBubi5Dcm9zc0VudHJvcHlMb3NzLCAibWFyZ2luIjogbm4uTXVsdGlNYXJnaW5Mb3NzfQpPUFRJTUlaRVJTID0g
+ewogICAgInNnZCI6IGxhbWJkYSBwYXJhbWV0ZXJzOiB0b3JjaC5vcHRpbS5TR0QocGFyYW1ldGVycywgMC41KSwKICAgICJtb21l
+bnR1bSI6IGxhbWJkYSBwYXJhbWV0ZXJzOiB0b3JjaC5vcHRpbS5TR0QocGFyYW1ldGVycywgMC4zLCBtb21lbnR1bT0wLjgpLAog
+ICAgImFkYW0iOiBsYW1iZGEgcGFyYW1ldGVyczogdG9yY2gub3B0aW0uQWRhbShwYXJhbWV0ZXJzLCAwLjEpLAp9CgoKZGVmIGVw
+b2Noc19vZihzdHVkZW50LCB3ZWlnaHQsIGJpYXMsIFgsIHksIGJhdGNoX3NpemUsIGNyaXRlcmlvbiwgb3B0aW1pemVyLCBlcG9j
+aHMsIGRldmljZSk6CiAgICAiIiJXaGF0IHRyYWluX2Vwb2NoIHJldHVybnMgaW4gZWFjaCBvZiBzZXZlcmFsIGVwb2NocywgYW5k
+IHRoZSBwYXJhbWV0ZXJzIGFmdGVyd2FyZHMuIiIiCiAgICBtb2RlbCA9IF9XYXRjaGVkKHdlaWdodCwgYmlhcywgcmlnaHRfbW9k
+ZT1UcnVlKS50byhkZXZpY2UpLnRyYWluKCkKICAgICMgVGhlIGxvYWRlcidzIHRlbnNvcnMgc3RheSBvbiB0aGUgQ1BVOiBtb3Zp
+bmcgdGhlIGJhdGNoZXMgaXMgdHJhaW5fZXBvY2gncyB3b3JrLgogICAgbG9hZGVyID0gRGF0YUxvYWRlcihUZW5zb3JEYXRhc2V0
+KFguY3B1KCksIHkuY3B1KCkpLCBiYXRjaF9zaXplPWJhdGNoX3NpemUpCiAgICBzdGVwcyA9IE9QVElNSVpFUlNbb3B0aW1pemVy
+XShtb2RlbC5wYXJhbWV0ZXJzKCkpCiAgICBmdW5jdGlvbiA9IHN0dWRlbnQudHJhaW5fZXBvY2gKICAgIGxvc3NlcyA9IFtfcGxh
+aW4oZnVuY3Rpb24obW9kZWwsIGxvYWRlciwgQ1JJVEVSSUFbY3JpdGVyaW9uXSgpLCBzdGVwcywgZGV2aWNlKSkgZm9yIF8gaW4g
+cmFuZ2UoZXBvY2hzKV0KICAgIHJldHVybiB7CiAgICAgICAgImxvc3NlcyI6IGxvc3NlcywKICAgICAgICAid2VpZ2h0IjogbW9k
+ZWwud2VpZ2h0LmRldGFjaCgpLAogICAgICAgICJiaWFzIjogbW9kZWwuYmlhcy5kZXRhY2goKSwKICAgICAgICAiZXZhbCI6IGFu
+eShub3QgdHJhaW5pbmcgZm9yIHRyYWluaW5nLCBfIGluIG1vZGVsLnNlZW4pLAogICAgICAgICJzaXplcyI6IFtzaXplIGZvciBf
+LCBzaXplIGluIG1vZGVsLnNlZW5dLAogICAgfQoKCmRlZiBfcGxhaW4odmFsdWUpOgogICAgcmV0dXJuIHZhbHVlLml0ZW0oKSBp
+ZiBpc2luc3RhbmNlKHZhbHVlLCB0b3JjaC5UZW5zb3IpIGFuZCB2YWx1ZS5udW1lbCgpID09IDEgZWxzZSB2YWx1ZQoKCmRlZiBt
+ZWFzdXJlZChzdHVkZW50LCB3ZWlnaHQsIGJpYXMsIFgsIHksIHRyYWluaW5nLCBkZXZpY2UpOgogICAgIiIiV2hhdCBhY2N1cmFj
+eSByZXR1cm5zIGZvciBhIGxpbmVhciBtb2RlbCwgYW5kIHdoYXQgaGFwcGVuZWQgdG8gdGhlIG1vZGVsLiIiIgogICAgbW9kZWwg
+PSBfV2F0Y2hlZCh3ZWlnaHQsIGJpYXMsIHJpZ2h0X21vZGU9RmFsc2UpLnRvKGRldmljZSkudHJhaW4odHJhaW5pbmcpCiAgICBt
+b2RlbC53ZWlnaHQuZ3JhZCA9IHRvcmNoLm9uZXNfbGlrZShtb2RlbC53ZWlnaHQpCiAgICByZWNvcmRpbmcgPSB0b3JjaC5pc19n
+cmFkX2VuYWJsZWQoKQogICAgZnVuY3Rpb24gPSBzdHVkZW50LmFjY3VyYWN5CiAgICB0cnk6CiAgICAgICAgcmVzdWx0ID0gX2lu
+X2VpdGhlcl9mb3JtKGxhbWJkYSBhLCBiOiBmdW5jdGlvbihtb2RlbCwgYSwgYiwgZGV2aWNlKSwgWC5jcHUoKSwgeS5jcHUoKSwg
+dGVuc29yc19maXJzdD1UcnVlKQogICAgICAgIGxlZnRfcmVjb3JkaW5nID0gdG9yY2guaXNfZ3JhZF9lbmFibGVkKCkKICAgIGZp
+bmFsbHk6CiAgICAgICAgdG9yY2guc2V0X2dyYWRfZW5hYmxlZChyZWNvcmRpbmcpCiAgICByZXR1cm4gewogICAgICAgICJyZXN1
+bHQiOiBfcGxhaW4ocmVzdWx0KSwKICAgICAgICAiYXR0YWNoZWQiOiBpc2luc3RhbmNlKHJlc3VsdCwgdG9yY2guVGVuc29yKSBh
+bmQgcmVzdWx0LnJlcXVpcmVzX2dyYWQsCiAgICAgICAgImNhbGxzIjogbGVuKG1vZGVsLnNlZW4pLAogICAgICAgICJpbiB0cmFp
+bmluZyI6IGFueShtb2RlIGZvciBtb2RlLCBfIGluIG1vZGVsLnNlZW4pLAogICAgICAgICJtb2RlIjogbW9kZWwudHJhaW5pbmcs
+CiAgICAgICAgImlubmVyIG1vZGUiOiBtb2RlbC5pbm5lci50cmFpbmluZywKICAgICAgICAicmVjb3JkaW5nIjogbGVmdF9yZWNv
+cmRpbmcsCiAgICAgICAgInVuY2hhbmdlZCI6IHRvcmNoLmVxdWFsKG1vZGVsLndlaWdodC5kZXRhY2goKSwgd2VpZ2h0KSBhbmQg
+bW9kZWwud2VpZ2h0LnJlcXVpcmVzX2dyYWQsCiAgICAgICAgImdyYWRpZW50IGtlcHQiOiBtb2RlbC53ZWlnaHQuZ3JhZCBpcyBu
+b3QgTm9uZSBhbmQgYm9vbCgobW9kZWwud2VpZ2h0LmdyYWQgPT0gMSkuYWxsKCkpLAogICAgfQoKCmRlZiBfaW5fZWl0aGVyX2Zv
+cm0oZnVuY3Rpb24sIFgsIHksIHRlbnNvcnNfZmlyc3QpOgogICAgIiIiVGhlIHJlc3VsdCBmb3IgdGVuc29ycyBvciBmb3IgYXJy
+YXlzOiB3aGV0aGVyIGEgZnVuY3Rpb24gdGFrZXMgb25lIG9yIHRoZSBvdGhlciwgdGhlIGNvbnRyYWN0IGxlYXZlcyBvcGVuLiIi
+IgogICAgdGVuc29ycyA9IHRvcmNoLmFzX3RlbnNvcihYLCBkdHlwZT10b3JjaC5mbG9hdDMyKSwgdG9yY2guYXNfdGVuc29yKHks
+IGR0eXBlPXRvcmNoLmludDY0KQogICAgYXJyYXlzID0gbnAuYXJyYXkoWCwgZHR5cGU9bnAuZmxvYXQ2NCksIG5wLmFycmF5KHks
+IGR0eXBlPW5wLmludDY0KQogICAgZmlyc3QsIHNlY29uZCA9ICh0ZW5zb3JzLCBhcnJheXMpIGlmIHRlbnNvcnNfZmlyc3QgZWxz
+ZSAoYXJyYXlzLCB0ZW5zb3JzKQogICAgdHJ5OgogICAgICAgIHJldHVybiBmdW5jdGlvbigqZmlyc3QpCiAgICBleGNlcHQgKFR5
+cGVFcnJvciwgQXR0cmlidXRlRXJyb3IpIGFzIGVycm9yOgogICAgICAgIHRyeToKICAgICAgICAgICAgcmV0dXJuIGZ1bmN0aW9u
+KCpzZWNvbmQpCiAgICAgICAgZXhjZXB0IEV4Y2VwdGlvbjoKICAgICAgICAgICAgcmFpc2UgZXJyb3IgZnJvbSBOb25lCgoKIyAt
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tIHE0OiBmaXQKCgpkZWYgZml0dGVkKHN0dWRlbnQsIFgsIHksIHNlZWQsICoqb3B0aW9ucyk6CiAgICAiIiJUaGUg
+bW9kZWwgdGhhdCBmaXQgcmV0dXJucywgYXMgYSBoYW5kbGU7IE5vbmUgaWYgaXQgaXMgbm8gbW9kdWxlLiIiIgogICAgbW9kZWwg
+PSBfZml0KHN0dWRlbnQsIFgsIHksIHNlZWQsIG9wdGlvbnMpCiAgICByZXR1cm4gbW9kZWwgaWYgaXNpbnN0YW5jZShtb2RlbCwg
+bm4uTW9kdWxlKSBlbHNlIE5vbmUKCgpkZWYgX2ZpdChzdHVkZW50LCBYLCB5LCBzZWVkLCBvcHRpb25zKToKICAgIGZ1bmN0aW9u
+ID0gc3R1ZGVudC5maXQKICAgIHJldHVybiBfaW5fZWl0aGVyX2Zvcm0obGFtYmRhIGEsIGI6IGZ1bmN0aW9uKGEsIGIsIHNlZWQs
+ICoqb3B0aW9ucyksIFgsIHksIHRlbnNvcnNfZmlyc3Q9RmFsc2UpCgoKZGVmIGtlZXBzX2lucHV0cyhzdHVkZW50LCBYLCB5LCBz
+ZWVkKToKICAgICIiIldoZXRoZXIgZml0IGxlYXZlcyB0aGUgYXJyYXlzIG9yIHRlbnNvcnMgYXMgdGhleSB3ZXJlLiIiIgogICAg
+a2VwdCA9IFtdCgogICAgZGVmIHdhdGNoZWQoYSwgYik6CiAgICAgICAgYmVmb3JlID0gW3BhcnQuY2xvbmUoKSBpZiBpc2luc3Rh
+bmNlKHBhcnQsIHRvcmNoLlRlbnNvcikgZWxzZSBwYXJ0LmNvcHkoKSBmb3IgcGFydCBpbiAoYSwgYildCiAgICAgICAgc3R1ZGVu
+dC5maXQoYSwgYiwgc2VlZCwgZXBvY2hzPTEpCiAgICAgICAga2VwdC5hcHBlbmQoYWxsKGJvb2woKG9uZSA9PSB0d28pLmFsbCgp
+KSBmb3Igb25lLCB0d28gaW4gemlwKGJlZm9yZSwgKGEsIGIpLCBzdHJpY3Q9VHJ1ZSkpKQoKICAgIF9pbl9laXRoZXJfZm9ybSh3
+YXRjaGVkLCBYLCB5LCB0ZW5zb3JzX2ZpcnN0PUZhbHNlKQogICAgcmV0dXJuIGtlcHRbLTFdCgoKZGVmIHN0YXRlcyhzdHVkZW50
+LCBYLCB5LCBzZWVkLCBlcG9jaHMsICoqb3B0aW9ucyk6CiAgICAiIiJUaGUgcGFyYW1ldGVycyBvZiB0aGUgbW9kZWwgYWZ0ZXIg
+ZWFjaCBudW1iZXIgb2YgZXBvY2hzIGluIGBlcG9jaHNgOyBOb25lIGlmIGEgbW9kZWwgaXMgbm8gbW9kdWxlLiIiIgogICAgZm91
+bmQgPSBbXQogICAgZm9yIGNvdW50IGluIGVwb2NoczoKICAgICAgICB0cnk6CiAgICAgICAgICAgIG1vZGVsID0gX2ZpdChzdHVk
+ZW50LCBYLCB5LCBzZWVkLCB7KipvcHRpb25zLCAiZXBvY2hzIjogY291bnR9KQogICAgICAgIGV4Y2VwdCBOb3RJbXBsZW1lbnRl
+ZEVycm9yOgogICAgICAgICAgICByYWlzZQogICAgICAgIGV4Y2VwdCBFeGNlcHRpb246CiAgICAgICAgICAgIGlmIGNvdW50Ogog
+ICAgICAgICAgICAgICAgcmFpc2UKICAgICAgICAgICAgIyBOb3QgZXZlcnkgbG9vcCBzdXJ2aXZlcyBubyBlcG9jaHMgYXQgYWxs
+OyBhIGxlYXJuaW5nIHJhdGUgb2YgemVybyBzaG93cyB0aGUgc3RhcnQgYXMgd2VsbC4KICAgICAgICAgICAgbW9kZWwgPSBfZml0
+KHN0dWRlbnQsIFgsIHksIHNlZWQsIHsqKm9wdGlvbnMsICJlcG9jaHMiOiAxLCAibHIiOiAwLjB9KQogICAgICAgIGlmIG5vdCBp
+c2luc3RhbmNlKG1vZGVsLCBubi5Nb2R1bGUpOgogICAgICAgICAgICByZXR1cm4gTm9uZQogICAgICAgIGZvdW5kLmFwcGVuZChw
+YXJhbWV0ZXJzX29mKG1vZGVsKSkKICAgIHJldHVybiBmb3VuZAoKCmRlZiBwcmVkaWN0KHN0dWRlbnQsIG1vZGVsLCBYKToKICAg
+ICIiIlRoZSBsb2dpdHMgb2YgYSB0cmFpbmVkIG1vZGVsIGZvciBhbiBhcnJheSwgaW4gZXZhbCBtb2RlLiIiIgogICAga2luZCA9
+IG5leHQoaXRlcihtb2RlbC5wYXJhbWV0ZXJzKCkpKS5kdHlwZQogICAgd2l0aCB0b3JjaC5ub19ncmFkKCk6CiAgICAgICAgcmV0
+dXJuIG1vZGVsLmV2YWwoKSh0b3JjaC5hc190ZW5zb3IoWCkudG8oa2luZCkpCgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBzdGFuZC1pbnMgZm9yIGVhcmxpZXIgcGFydHMK
+CgpjbGFzcyBMaWJyYXJ5SXJpc05ldChubi5TZXF1ZW50aWFsKToKICAgICIiIkxpbmVhciwgUmVMVSwgbGluZWFyLCBpbiBwbGFj
+ZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmLCBpbl9mZWF0dXJlczogaW50ID0gNCwgaGlkZGVu
+OiBpbnQgPSAxMCwgY2xhc3NlczogaW50ID0gMykgLT4gTm9uZToKICAgICAgICBzdXBlcigpLl9faW5pdF9fKG5uLkxpbmVhcihp
+bl9mZWF0dXJlcywgaGlkZGVuKSwgbm4uUmVMVSgpLCBubi5MaW5lYXIoaGlkZGVuLCBjbGFzc2VzKSkKCgpkZWYgbGlicmFyeV90
+cmFpbl9lcG9jaChtb2RlbCwgbG9hZGVyLCBjcml0ZXJpb24sIG9wdGltaXplciwgZGV2aWNlKToKICAgICIiIk9uZSBlcG9jaCwg
+aW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIKICAgIG1vZGVsLnRyYWluKCkKICAgIHNlZW4gPSBbXQogICAgZm9yIGlucHV0
+cywgdGFyZ2V0cyBpbiBsb2FkZXI6CiAgICAgICAgaW5wdXRzLCB0YXJnZXRzID0gaW5wdXRzLnRvKGRldmljZSksIHRhcmdldHMu
+dG8oZGV2aWNlKQogICAgICAgIG9wdGltaXplci56ZXJvX2dyYWQoKQogICAgICAgIGxvc3MgPSBjcml0ZXJpb24obW9kZWwoaW5w
+dXRzKSwgdGFyZ2V0cykKICAgICAgICBsb3NzLmJhY2t3YXJkKCkKICAgICAgICBvcHRpbWl6ZXIuc3RlcCgpCiAgICAgICAgc2Vl
+bi5hcHBlbmQoKGxlbih0YXJnZXRzKSwgZmxvYXQobG9zcy5kZXRhY2goKSkpKQogICAgcmV0dXJuIGZsb2F0KG5wLmF2ZXJhZ2Uo
+W3ZhbHVlIGZvciBfLCB2YWx1ZSBpbiBzZWVuXSwgd2VpZ2h0cz1bc2l6ZSBmb3Igc2l6ZSwgXyBpbiBzZWVuXSkpIGlmIHNlZW4g
+ZWxzZSAwLjAKCgpkZWYgbGlicmFyeV9hY2N1cmFjeShtb2RlbCwgaW5wdXRzLCB0YXJnZXRzLCBkZXZpY2UpOgogICAgIiIiVGhl
+IHNoYXJlIG9mIHJpZ2h0IGFuc3dlcnMsIGluIHBsYWNlIG9mIHRoZSBzdHVkZW50J3MuIiIiCiAgICBtb2RlID0gbW9kZWwudHJh
+aW5pbmcKICAgIHdpdGggdG9yY2gubm9fZ3JhZCgpOgogICAgICAgIHNjb3JlcyA9IG1vZGVsLmV2YWwoKSh0b3JjaC5hc190ZW5z
+b3IoaW5wdXRzLCBkdHlwZT10b3JjaC5mbG9hdDMyKS50byhkZXZpY2UpKQogICAgbW9kZWwudHJhaW4obW9kZSkKICAgIHJldHVy
+biBmbG9hdCgoRi5vbmVfaG90KHNjb3Jlcy5hcmdtYXgoLTEpLCBzY29yZXMuc2hhcGVbLTFdKS5jcHUoKVtyYW5nZShsZW4oc2Nv
+cmVzKSksIHRhcmdldHNdKS5kb3VibGUoKS5tZWFuKCkpCgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tIHE1OiBjbHVzdGVycwoKCmRlZiBjbHVzdGVyaW5ncyhz
+dHVkZW50LCBYLCBrLCBzZWVkcywgKipvcHRpb25zKToKICAgICIiIldoYXQga21lYW5zIHJldHVybnMgZm9yIGVhY2ggc2VlZC4i
+IiIKICAgIHJldHVybiBbc3R1ZGVudC5rbWVhbnMoWC5jb3B5KCksIGssIHNlZWQsICoqb3B0aW9ucykgZm9yIHNlZWQgaW4gc2Vl
+ZHNdCg==
+"""), "probes.py", "exec"))

@@ -1,380 +1,223 @@
-"""What must run beside the student's code: networks, transforms, and loops that watch their training."""
-
-from __future__ import annotations
-
-import math
-import sys
-import types
-
-import numpy as np
-import torch
-import torch.nn.functional as F
-from PIL import Image
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
-
-from deepmarks.checkpoints import batched_logits, load_bytes
-
-
-def _plain(value):
-    """A number out of a tensor or array of one element; anything else as it is."""
-    if isinstance(value, torch.Tensor):
-        return value.item() if value.numel() == 1 else value
-    return value.item() if isinstance(value, np.ndarray | np.generic) and value.size == 1 else value
-
-
-# ------------------------------------------------------------------------------------ q2: the network
-
-
-def filled(model, seed):
-    """The model with every parameter and buffer drawn from `seed`, by name: used BatchNorm statistics too."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, value in sorted(model.state_dict().items()):
-            if not value.is_floating_point():
-                value.fill_(5)
-            elif name.endswith("running_var") or (value.ndim == 1 and name.endswith("weight")):
-                value.copy_(0.5 + torch.rand(value.shape, generator=generator))
-            elif value.ndim == 1:
-                value.copy_(0.2 * torch.randn(value.shape, generator=generator))
-            else:
-                fan_in = value[0].numel()
-                value.copy_(torch.randn(value.shape, generator=generator) * fan_in**-0.5)
-    return model
-
-
-def _network(student, classes):
-    return student.mnist_resnet18() if classes is None else student.mnist_resnet18(classes)
-
-
-def architecture(student, classes=None):
-    """Names and shapes of a fresh network's state, the names that are trained, and two numbers that tell its weights.
-
-    None if it is no module.
-    """
-    model = _network(student, classes)
-    if not isinstance(model, nn.Module):
-        return None
-    state = model.state_dict()
-    first = next((value for name, value in state.items() if value.ndim == 4), torch.zeros(1))
-    return {
-        "shapes": {name: tuple(value.shape) for name, value in state.items()},
-        "trained": [name for name, value in model.named_parameters() if value.requires_grad],
-        "sum": float(first.double().sum()),
-        "std": float(first.double().std()),
-    }
-
-
-def network_output(student, images, seed, classes=None, train=False):
-    """The logits of a network filled from `seed`, and the sums of its running means afterwards."""
-    model = filled(_network(student, classes), seed).to(images.device).train(train)
-    if images.dtype == torch.float64:
-        model.double()
-    with torch.no_grad():
-        logits = model(images)
-    return logits, [
-        float(value.double().sum()) for name, value in sorted(model.state_dict().items()) if "running" in name
-    ]
-
-
-# ------------------------------------------------------------------------------------ q3: transforms
-
-
-def _bare(value):
-    """A plain tensor of one that torchvision's newer transforms have labelled as an image."""
-    return value.as_subclass(torch.Tensor) if isinstance(value, torch.Tensor) else value
-
-
-def transformed(student, pixels, train, times=1):
-    """What the transform makes of each image (N, H, W), `times` times; and whether an image was changed."""
-    function = student.make_transforms(train)
-    if not callable(function):
-        return None
-    results, changed = [], False
-    for one in pixels:
-        picture = Image.fromarray(np.array(one, dtype=np.uint8))
-        results += [_bare(function(picture)) for _ in range(times)]
-        changed |= not np.array_equal(np.asarray(picture), one)
-    return {"results": results, "changed": changed}
-
-
-# --------------------------------------------------------------------------------------- q4: loops
-
-
-class _Watched(nn.Module):
-    """A linear classifier of images whose logits turn around in the wrong mode, and which notes how it is called."""
-
-    def __init__(self, weight, bias, right_mode):
-        super().__init__()
-        self.weight = nn.Parameter(weight.clone())
-        self.bias = nn.Parameter(bias.clone())
-        self.inner = nn.Dropout(0.5)  # its mode is that of the parts of a real network
-        self.right_mode = right_mode
-        self.seen = []
-
-    def forward(self, x):
-        logits = x.flatten(1) @ self.weight + self.bias
-        self.seen.append((self.training, len(x), logits.requires_grad))
-        return logits if self.inner.training == self.right_mode else -logits
-
-
-OPTIMIZERS = {
-    "sgd": lambda parameters: torch.optim.SGD(parameters, 0.5),
-    "momentum": lambda parameters: torch.optim.SGD(parameters, 0.3, momentum=0.8),
-    "adam": lambda parameters: torch.optim.Adam(parameters, 0.1),
-}
-
-
-def epochs_of(student, weight, bias, X, y, batch_size, optimizer, epochs, device):
-    """What train_one_epoch returns in each of several epochs, and the parameters afterwards."""
-    # A model may come in eval mode, for instance from evaluate or from a file.
-    model = _Watched(weight, bias, right_mode=True).to(device).eval()
-    # The loader's tensors stay on the CPU: moving the batches is train_one_epoch's work.
-    loader = DataLoader(TensorDataset(X.cpu(), y.cpu()), batch_size=batch_size)
-    steps = OPTIMIZERS[optimizer](model.parameters())
-    function = student.train_one_epoch
-    losses = [_plain(function(model, loader, steps, device)) for _ in range(epochs)]
-    return {
-        "losses": losses,
-        "weight": model.weight.detach(),
-        "bias": model.bias.detach(),
-        "eval": any(not training for training, *_ in model.seen),
-        "sizes": [size for _, size, _ in model.seen],
-    }
-
-
-def measured(student, weight, bias, X, y, batch_size, training, device):
-    """What evaluate returns for a linear model, and what happened to the model."""
-    model = _Watched(weight, bias, right_mode=False).to(device).train(training)
-    model.weight.grad = torch.ones_like(model.weight)
-    loader = DataLoader(TensorDataset(X.cpu(), y.cpu()), batch_size=batch_size)
-    function = student.evaluate
-    recording = torch.is_grad_enabled()
-    try:
-        result = function(model, loader, device)
-        left_recording = torch.is_grad_enabled()
-    finally:
-        torch.set_grad_enabled(recording)
-    parts = list(result) if isinstance(result, tuple | list) else [result]
-    return {
-        "pair": isinstance(result, tuple | list) and len(parts) == 2,
-        "accuracy": _plain(parts[0]),
-        "per class": parts[-1],
-        "attached": any(isinstance(part, torch.Tensor) and part.requires_grad for part in parts),
-        "graph": any(graph for *_, graph in model.seen),
-        "images": sum(size for _, size, _ in model.seen),
-        "in training": any(mode for mode, *_ in model.seen),
-        "mode": model.training,
-        "inner mode": model.inner.training,
-        "recording": left_recording,
-        "unchanged": torch.equal(model.weight.detach(), weight),
-        "trainable": model.weight.requires_grad,
-        "gradient kept": model.weight.grad is not None and bool((model.weight.grad == 1).all()),
-    }
-
-
-# --------------------------------------------------------------------------- q5: stopping and fitting
-
-
-def stopping(student, losses, **options):
-    """What step says to each loss, and best afterwards, until it says stop."""
-    stopper = student.EarlyStopping(**options)
-    told = []
-    for loss in losses:
-        answer = _plain(stopper.step(loss))
-        told.append((answer, _plain(stopper.best)))
-        if answer:
-            break
-    return told
-
-
-def _importable(cls):
-    """Make a class findable by its name, as pickle wants it: `fit` may save its whole model."""
-    home = sys.modules.setdefault("deepmarks_models", types.ModuleType("deepmarks_models"))
-    cls.__module__ = home.__name__
-    setattr(home, cls.__name__, cls)
-    return cls
-
-
-@_importable
-class _Scripted(nn.Module):
-    """A model whose validation losses are known beforehand, whatever the optimiser does.
-
-    An image is (number, 1 if it is for validation, two features). In eval mode the wrong class leads on validation
-    image i by lead[epoch, i]; the epoch is a buffer, so it tells which weights the model has. Training images go
-    through real weights, and the model notes their losses.
-    """
-
-    def __init__(self, lead, inputs, labels):
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(2, 2))
-        self.register_buffer("epoch", torch.tensor(-1))
-        self.register_buffer("lead", lead, persistent=False)
-        self.register_buffer("inputs", inputs, persistent=False)
-        self.register_buffer("labels", labels, persistent=False)
-        self.measured = True
-        self.shown, self.after, self.weights, self.notes = [], [], [], set()
-
-    def forward(self, x):
-        held_out = x[:, 1] > 0
-        if held_out.any() and not held_out.all():
-            self.notes.add("mixed")
-        if held_out.any():
-            return self._validation(x)
-        logits = x[:, 2:] @ self.weight
-        if torch.is_grad_enabled():
-            self._train(x, logits)
-        return logits
-
-    def _train(self, x, logits):
-        if not self.training:
-            self.notes.add("training in eval mode")
-            return
-        if self.measured:
-            self.epoch += 1
-            self.measured = False
-            self.shown.append([])
-        rows = x[:, 0].long()
-        loss = F.cross_entropy(logits.detach(), self.labels[rows], reduction="sum")
-        self.shown[-1].append((len(x), float(loss)))
-
-    def _validation(self, x):
-        if self.training:
-            self.notes.add("validation in training mode")
-        if torch.is_grad_enabled():
-            self.notes.add("validation with a graph")
-        if not self.measured:
-            self.measured = True
-            self.weights.append(self.weight.detach().clone())
-            with torch.no_grad():
-                self.after.append(float(F.cross_entropy(self.inputs[:, 2:] @ self.weight, self.labels)))
-        epoch = int(self.epoch)
-        lead = (
-            self.lead[min(epoch, len(self.lead) - 1), x[:, 0].long()] if epoch >= 0 else torch.full_like(x[:, 0], 9.0)
-        )
-        # In training mode another loss: dropout and BatchNorm would do the same.
-        lead = 1.5 - lead if self.training else lead
-        return torch.stack([torch.zeros_like(lead), lead], 1) + 0 * self.weight.sum()
-
-
-def scripted_fit(student, lead, epochs, lr, seed, batch_size, device):
-    """What fit does with a model of known validation losses: its history, and the epoch whose weights remain."""
-    generator = torch.Generator().manual_seed(3)
-    features = torch.randn(21, 2, generator=generator)
-    labels = (features[:, 0] > 0).long()
-    numbers = torch.arange(21.0)[:, None]
-    inputs = torch.cat([numbers, torch.zeros(21, 1), features], 1)
-    count = lead.shape[1]
-    held_out = torch.cat([torch.arange(float(count))[:, None], torch.ones(count, 1), torch.zeros(count, 2)], 1)
-    model = _Scripted(lead.cpu(), inputs, labels).to(device)
-    train = DataLoader(TensorDataset(inputs, labels), 8, shuffle=True)
-    val = DataLoader(TensorDataset(held_out, torch.zeros(count, dtype=torch.int64)), batch_size)
-    function = student.fit
-    history = function(model, train, val, epochs, lr, device, seed)
-    return {
-        "history": _plain_history(history),
-        "epoch": int(model.epoch),
-        "weights of": [i for i, weight in enumerate(model.weights) if torch.equal(weight, model.weight.detach())],
-        "trained": len(model.shown),
-        "notes": sorted(model.notes),
-        "shown": [sum(loss for _, loss in epoch) / sum(n for n, _ in epoch) for epoch in model.shown],
-        "batches": [float(np.mean([loss / n for n, loss in epoch])) for epoch in model.shown],
-        "after": model.after,
-    }
-
-
-def _plain_history(history):
-    """A history with plain numbers in it; None if it is no dict of lists."""
-    if not isinstance(history, dict):
-        return None
-    found = {}
-    for key, values in history.items():
-        if isinstance(values, torch.Tensor | np.ndarray):
-            values = values.tolist()
-        if not isinstance(values, list | tuple):
-            return None
-        found[str(key)] = [_plain(value) for value in values]
-    return found
-
-
-def fitted(student, X, y, V, v, epochs, lr, seed, outer, device, dropout=0.2):
-    """The history of fit on a small network, its logits for V in eval mode, and how far it has moved.
-
-    The initial weights are always the same; `outer` seeds torch before fit is called.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(11)
-        layers = nn.Linear(X.shape[1], 24), nn.ReLU(), nn.Dropout(dropout), nn.Linear(24, int(y.max()) + 1)
-    model = nn.Sequential(*layers).to(device)
-    before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
-    train = DataLoader(TensorDataset(X.cpu(), y.cpu()), 16, shuffle=True)
-    val = DataLoader(TensorDataset(V.cpu(), v.cpu()), 25)
-    function = student.fit
-    torch.manual_seed(outer)
-    history = function(model, train, val, epochs, lr, device, seed)
-    moved = torch.cat([p.detach().flatten() for p in model.parameters()]) - before
-    with torch.no_grad():
-        logits = model.eval()(V.to(device))
-    return {"history": _plain_history(history), "logits": logits, "moved": float(moved.norm())}
-
-
-# ----------------------------------------------------------------------- stand-ins for earlier parts
-
-
-class LibraryBlock(nn.Module):
-    """A residual block, in place of the student's."""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.downsample = None
-        if (in_channels, 1) != (channels, stride):
-            adapt = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
-            self.downsample = nn.Sequential(adapt, nn.BatchNorm2d(channels))
-
-    def forward(self, x):
-        wire = x if self.downsample is None else self.downsample(x)
-        return F.relu(wire + self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
-
-
-def library_train_one_epoch(model, loader, optimizer, device):
-    """One epoch, in place of the student's."""
-    model.train()
-    seen = []
-    for inputs, targets in loader:
-        inputs, targets = inputs.to(device), targets.to(device)
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        seen.append((len(targets), float(loss)))
-    return math.fsum(n * value for n, value in seen) / sum(n for n, _ in seen)
-
-
-def library_evaluate(model, loader, device):
-    """Accuracies, in place of the student's."""
-    mode = model.training
-    model.eval()
-    with torch.no_grad():
-        pairs = [(model(inputs.to(device)).cpu(), targets) for inputs, targets in loader]
-    model.train(mode)
-    scores, targets = (torch.cat(parts) for parts in zip(*pairs, strict=True))
-    hits = (scores.argmax(1) == targets).float()
-    per_class = torch.stack([hits[targets == c].mean() for c in range(scores.shape[1])])
-    return float(hits.mean()), per_class
-
-
-# ------------------------------------------------------------------------------------ q6: the weights
-
-
-def load_weights_into(student, data):
-    """The student's network with the checkpoint's weights; it stays here as a handle."""
-    return load_bytes(data, student.mnist_resnet18())
-
-
-def logits(student, model, images):
-    """The plain logits for normalised images; labels never come here."""
-    return batched_logits(model, images)
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
+
+import base64
+
+exec(compile(base64.b64decode("""
+IiIiV2hhdCBtdXN0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOiBuZXR3b3JrcywgdHJhbnNmb3JtcywgYW5kIGxvb3Bz
+IHRoYXQgd2F0Y2ggdGhlaXIgdHJhaW5pbmcuIiIiCgpmcm9tIF9fZnV0dXJlX18gaW1wb3J0IGFubm90YXRpb25zCgppbXBvcnQg
+bWF0aAppbXBvcnQgc3lzCmltcG9ydCB0eXBlcwoKaW1wb3J0IG51bXB5IGFzIG5wCmltcG9ydCB0b3JjaAppbXBvcnQgdG9yY2gu
+bm4uZnVuY3Rpb25hbCBhcyBGCmZyb20gUElMIGltcG9ydCBJbWFnZQpmcm9tIHRvcmNoIGltcG9ydCBubgpmcm9tIHRvcmNoLnV0
+aWxzLmRhdGEgaW1wb3J0IERhdGFMb2FkZXIsIFRlbnNvckRhdGFzZXQKCmZyb20gZGVlcG1hcmtzLmNoZWNrcG9pbnRzIGltcG9y
+dCBiYXRjaGVkX2xvZ2l0cywgbG9hZF9ieXRlcwoKCmRlZiBfcGxhaW4odmFsdWUpOgogICAgIiIiQSBudW1iZXIgb3V0IG9mIGEg
+dGVuc29yIG9yIGFycmF5IG9mIG9uZSBlbGVtZW50OyBhbnl0aGluZyBlbHNlIGFzIGl0IGlzLiIiIgogICAgaWYgaXNpbnN0YW5j
+ZSh2YWx1ZSwgdG9yY2guVGVuc29yKToKICAgICAgICByZXR1cm4gdmFsdWUuaXRlbSgpIGlmIHZhbHVlLm51bWVsKCkgPT0gMSBl
+bHNlIHZhbHVlCiAgICByZXR1cm4gdmFsdWUuaXRlbSgpIGlmIGlzaW5zdGFuY2UodmFsdWUsIG5wLm5kYXJyYXkgfCBucC5nZW5l
+cmljKSBhbmQgdmFsdWUuc2l6ZSA9PSAxIGVsc2UgdmFsdWUKCgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBxMjogdGhlIG5ldHdvcmsKCgpkZWYgZmls
+bGVkKG1vZGVsLCBzZWVkKToKICAgICIiIlRoZSBtb2RlbCB3aXRoIGV2ZXJ5IHBhcmFtZXRlciBhbmQgYnVmZmVyIGRyYXduIGZy
+b20gYHNlZWRgLCBieSBuYW1lOiB1c2VkIEJhdGNoTm9ybSBzdGF0aXN0aWNzIHRvby4iIiIKICAgIGdlbmVyYXRvciA9IHRvcmNo
+LkdlbmVyYXRvcigpLm1hbnVhbF9zZWVkKHNlZWQpCiAgICB3aXRoIHRvcmNoLm5vX2dyYWQoKToKICAgICAgICBmb3IgbmFtZSwg
+dmFsdWUgaW4gc29ydGVkKG1vZGVsLnN0YXRlX2RpY3QoKS5pdGVtcygpKToKICAgICAgICAgICAgaWYgbm90IHZhbHVlLmlzX2Zs
+b2F0aW5nX3BvaW50KCk6CiAgICAgICAgICAgICAgICB2YWx1ZS5maWxsXyg1KQogICAgICAgICAgICBlbGlmIG5hbWUuZW5kc3dp
+dGgoInJ1bm5pbmdfdmFyIikgb3IgKHZhbHVlLm5kaW0gPT0gMSBhbmQgbmFtZS5lbmRzd2l0aCgid2VpZ2h0IikpOgogICAgICAg
+ICAgICAgICAgdmFsdWUuY29weV8oMC41ICsgdG9yY2gucmFuZCh2YWx1ZS5zaGFwZSwgZ2VuZXJhdG9yPWdlbmVyYXRvcikpCiAg
+ICAgICAgICAgIGVsaWYgdmFsdWUubmRpbSA9PSAxOgogICAgICAgICAgICAgICAgdmFsdWUuY29weV8oMC4yICogdG9yY2gucmFu
+ZG4odmFsdWUuc2hhcGUsIGdlbmVyYXRvcj1nZW5lcmF0b3IpKQogICAgICAgICAgICBlbHNlOgogICAgICAgICAgICAgICAgZmFu
+X2luID0gdmFsdWVbMF0ubnVtZWwoKQogICAgICAgICAgICAgICAgdmFsdWUuY29weV8odG9yY2gucmFuZG4odmFsdWUuc2hhcGUs
+IGdlbmVyYXRvcj1nZW5lcmF0b3IpICogZmFuX2luKiotMC41KQogICAgcmV0dXJuIG1vZGVsCgoKZGVmIF9uZXR3b3JrKHN0dWRl
+bnQsIGNsYXNzZXMpOgogICAgcmV0dXJuIHN0dWRlbnQubW5pc3RfcmVzbmV0MTgoKSBpZiBjbGFzc2VzIGlzIE5vbmUgZWxzZSBz
+dHVkZW50Lm1uaXN0X3Jlc25ldDE4KGNsYXNzZXMpCgoKZGVmIGFyY2hpdGVjdHVyZShzdHVkZW50LCBjbGFzc2VzPU5vbmUpOgog
+ICAgIiIiTmFtZXMgYW5kIHNoYXBlcyBvZiBhIGZyZXNoIG5ldHdvcmsncyBzdGF0ZSwgdGhlIG5hbWVzIHRoYXQgYXJlIHRyYWlu
+ZWQsIGFuZCB0d28gbnVtYmVycyB0aGF0IHRlbGwgaXRzIHdlaWdodHMuCgogICAgTm9uZSBpZiBpdCBpcyBubyBtb2R1bGUuCiAg
+ICAiIiIKICAgIG1vZGVsID0gX25ldHdvcmsoc3R1ZGVudCwgY2xhc3NlcykKICAgIGlmIG5vdCBpc2luc3RhbmNlKG1vZGVsLCBu
+bi5Nb2R1bGUpOgogICAgICAgIHJldHVybiBOb25lCiAgICBzdGF0ZSA9IG1vZGVsLnN0YXRlX2RpY3QoKQogICAgZmlyc3QgPSBu
+ZXh0KCh2YWx1ZSBmb3IgbmFtZSwgdmFsdWUgaW4gc3RhdGUuaXRlbXMoKSBpZiB2YWx1ZS5uZGltID09IDQpLCB0b3JjaC56ZXJv
+cygxKSkKICAgIHJldHVybiB7CiAgICAgICAgInNoYXBlcyI6IHtuYW1lOiB0dXBsZSh2YWx1ZS5zaGFwZSkgZm9yIG5hbWUsIHZh
+bHVlIGluIHN0YXRlLml0ZW1zKCl9LAogICAgICAgICJ0cmFpbmVkIjogW25hbWUgZm9yIG5hbWUsIHZhbHVlIGluIG1vZGVsLm5h
+bWVkX3BhcmFtZXRlcnMoKSBpZiB2YWx1ZS5yZXF1aXJlc19ncmFkXSwKICAgICAgICAic3VtIjogZmxvYXQoZmlyc3QuZG91Ymxl
+KCkuc3VtKCkpLAogICAgICAgICJzdGQiOiBmbG9hdChmaXJzdC5kb3VibGUoKS5zdGQoKSksCiAgICB9CgoKZGVmIG5ldHdvcmtf
+b3V0cHV0KHN0dWRlbnQsIGltYWdlcywgc2VlZCwgY2xhc3Nlcz1Ob25lLCB0cmFpbj1GYWxzZSk6CiAgICAiIiJUaGUgbG9naXRz
+IG9mIGEgbmV0d29yayBmaWxsZWQgZnJvbSBgc2VlZGAsIGFuZCB0aGUgc3VtcyBvZiBpdHMgcnVubmluZyBtZWFucyBhZnRlcndh
+cmRzLiIiIgogICAgbW9kZWwgPSBmaWxsZWQoX25ldHdvcmsoc3R1ZGVudCwgY2xhc3NlcyksIHNlZWQpLnRvKGltYWdlcy5kZXZp
+Y2UpLnRyYWluKHRyYWluKQogICAgaWYgaW1hZ2VzLmR0eXBlID09IHRvcmNoLmZsb2F0NjQ6CiAgICAgICAgbW9kZWwuZG91Ymxl
+KCkKICAgIHdpdGggdG9yY2gubm9fZ3JhZCgpOgogICAgICAgIGxvZ2l0cyA9IG1vZGVsKGltYWdlcykKICAgIHJldHVybiBsb2dp
+dHMsIFsKICAgICAgICBmbG9hdCh2YWx1ZS5kb3VibGUoKS5zdW0oKSkgZm9yIG5hbWUsIHZhbHVlIGluIHNvcnRlZChtb2RlbC5z
+dGF0ZV9kaWN0KCkuaXRlbXMoKSkgaWYgInJ1bm5pbmciIGluIG5hbWUKICAgIF0KCgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBxMzogdHJhbnNmb3Jt
+cwoKCmRlZiBfYmFyZSh2YWx1ZSk6CiAgICAiIiJBIHBsYWluIHRlbnNvciBvZiBvbmUgdGhhdCB0b3JjaHZpc2lvbidzIG5ld2Vy
+IHRyYW5zZm9ybXMgaGF2ZSBsYWJlbGxlZCBhcyBhbiBpbWFnZS4iIiIKICAgIHJldHVybiB2YWx1ZS5hc19zdWJjbGFzcyh0b3Jj
+aC5UZW5zb3IpIGlmIGlzaW5zdGFuY2UodmFsdWUsIHRvcmNoLlRlbnNvcikgZWxzZSB2YWx1ZQoKCmRlZiB0cmFuc2Zvcm1lZChz
+dHVkZW50LCBwaXhlbHMsIHRyYWluLCB0aW1lcz0xKToKICAgICIiIldoYXQgdGhlIHRyYW5zZm9ybSBtYWtlcyBvZiBlYWNoIGlt
+YWdlIChOLCBILCBXKSwgYHRpbWVzYCB0aW1lczsgYW5kIHdoZXRoZXIgYW4gaW1hZ2Ugd2FzIGNoYW5nZWQuIiIiCiAgICBmdW5j
+dGlvbiA9IHN0dWRlbnQubWFrZV90cmFuc2Zvcm1zKHRyYWluKQogICAgaWYgbm90IGNhbGxhYmxlKGZ1bmN0aW9uKToKICAgICAg
+ICByZXR1cm4gTm9uZQogICAgcmVzdWx0cywgY2hhbmdlZCA9IFtdLCBGYWxzZQogICAgZm9yIG9uZSBpbiBwaXhlbHM6CiAgICAg
+ICAgcGljdHVyZSA9IEltYWdlLmZyb21hcnJheShucC5hcnJheShvbmUsIGR0eXBlPW5wLnVpbnQ4KSkKICAgICAgICByZXN1bHRz
+ICs9IFtfYmFyZShmdW5jdGlvbihwaWN0dXJlKSkgZm9yIF8gaW4gcmFuZ2UodGltZXMpXQogICAgICAgIGNoYW5nZWQgfD0gbm90
+IG5wLmFycmF5X2VxdWFsKG5wLmFzYXJyYXkocGljdHVyZSksIG9uZSkKICAgIHJldHVybiB7InJlc3VsdHMiOiByZXN1bHRzLCAi
+Y2hhbmdlZCI6IGNoYW5nZWR9CgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0gcTQ6IGxvb3BzCgoKY2xhc3MgX1dhdGNoZWQobm4uTW9kdWxlKToK
+ICAgICIiIkEgbGluZWFyIGNsYXNzaWZpZXIgb2YgaW1hZ2VzIHdob3NlIGxvZ2l0cyB0dXJuIGFyb3VuZCBpbiB0aGUgd3Jvbmcg
+bW9kZSwgYW5kIHdoaWNoIG5vdGVzIGhvdyBpdCBpcyBjYWxsZWQuIiIiCgogICAgZGVmIF9faW5pdF9fKHNlbGYsIHdlaWdodCwg
+YmlhcywgcmlnaHRfbW9kZSk6CiAgICAgICAgc3VwZXIoKS5fX2luaXRfXygpCiAgICAgICAgc2VsZi53ZWlnaHQgPSBubi5QYXJh
+bWV0ZXIod2VpZ2h0LmNsb25lKCkpCiAgICAgICAgc2VsZi5iaWFzID0gbm4uUGFyYW1ldGVyKGJpYXMuY2xvbmUoKSkKICAgICAg
+ICBzZWxmLmlubmVyID0gbm4uRHJvcG91dCgwLjUpICAjIGl0cyBtb2RlIGlzIHRoYXQgb2YgdGhlIHBhcnRzIG9mIGEgcmVhbCBu
+ZXR3b3JrCiAgICAgICAgc2VsZi5yaWdodF9tb2RlID0gcmlnaHRfbW9kZQogICAgICAgIHNlbGYuc2VlbiA9IFtdCgogICAgZGVm
+IGZvcndhcmQoc2VsZiwgeCk6CiAgICAgICAgbG9naXRzID0geC5mbGF0dGVuKDEpIEAgc2VsZi53ZWlnaHQgKyBzZWxmLmJpYXMK
+ICAgICAgICBzZWxmLnNlZW4uYXBwZW5kKChzZWxmLnRyYWluaW5nLCBsZW4oeCksIGxvZ2l0cy5yZXF1aXJlc19ncmFkKSkKICAg
+ICAgICByZXR1cm4gbG9naXRzIGlmIHNlbGYuaW5uZXIudHJhaW5pbmcgPT0gc2VsZi5yaWdodF9tb2RlIGVsc2UgLWxvZ2l0cwoK
+Ck9QVElNSVpFUlMgPSB7CiAgICAic2dkIjogbGFtYmRhIHBhcmFtZXRlcnM6IHRvcmNoLm9wdGltLlNHRChwYXJhbWV0ZXJzLCAw
+LjUpLAogICAgIm1vbWVudHVtIjogbGFtYmRhIHBhcmFtZXRlcnM6IHRvcmNoLm9wdGltLlNHRChwYXJhbWV0ZXJzLCAwLjMsIG1v
+bWVudHVtPTAuOCksCiAgICAiYWRhbSI6IGxhbWJkYSBwYXJhbWV0ZXJzOiB0b3JjaC5vcHRpbS5BZGFtKHBhcmFtZXRlcnMsIDAu
+MSksCn0KCgpkZWYgZXBvY2hzX29mKHN0dWRlbnQsIHdlaWdodCwgYmlhcywgWCwgeSwgYmF0Y2hfc2l6ZSwgb3B0aW1pemVyLCBl
+cG9jaHMsIGRldmljZSk6CiAgICAiIiJXaGF0IHRyYWluX29uZV9lcG9jaCByZXR1cm5zIGluIGVhY2ggb2Ygc2V2ZXJhbCBlcG9j
+aHMsIGFuZCB0aGUgcGFyYW1ldGVycyBhZnRlcndhcmRzLiIiIgogICAgIyBBIG1vZGVsIG1heSBjb21lIGluIGV2YWwgbW9kZSwg
+Zm9yIGluc3RhbmNlIGZyb20gZXZhbHVhdGUgb3IgZnJvbSBhIGZpbGUuCiAgICBtb2RlbCA9IF9XYXRjaGVkKHdlaWdodCwgYmlh
+cywgcmlnaHRfbW9kZT1UcnVlKS50byhkZXZpY2UpLmV2YWwoKQogICAgIyBUaGUgbG9hZGVyJ3MgdGVuc29ycyBzdGF5IG9uIHRo
+ZSBDUFU6IG1vdmluZyB0aGUgYmF0Y2hlcyBpcyB0cmFpbl9vbmVfZXBvY2gncyB3b3JrLgogICAgbG9hZGVyID0gRGF0YUxvYWRl
+cihUZW5zb3JEYXRhc2V0KFguY3B1KCksIHkuY3B1KCkpLCBiYXRjaF9zaXplPWJhdGNoX3NpemUpCiAgICBzdGVwcyA9IE9QVElN
+SVpFUlNbb3B0aW1pemVyXShtb2RlbC5wYXJhbWV0ZXJzKCkpCiAgICBmdW5jdGlvbiA9IHN0dWRlbnQudHJhaW5fb25lX2Vwb2No
+CiAgICBsb3NzZXMgPSBbX3BsYWluKGZ1bmN0aW9uKG1vZGVsLCBsb2FkZXIsIHN0ZXBzLCBkZXZpY2UpKSBmb3IgXyBpbiByYW5n
+ZShlcG9jaHMpXQogICAgcmV0dXJuIHsKICAgICAgICAibG9zc2VzIjogbG9zc2VzLAogICAgICAgICJ3ZWlnaHQiOiBtb2RlbC53
+ZWlnaHQuZGV0YWNoKCksCiAgICAgICAgImJpYXMiOiBtb2RlbC5iaWFzLmRldGFjaCgpLAogICAgICAgICJldmFsIjogYW55KG5v
+dCB0cmFpbmluZyBmb3IgdHJhaW5pbmcsICpfIGluIG1vZGVsLnNlZW4pLAogICAgICAgICJzaXplcyI6IFtzaXplIGZvciBfLCBz
+aXplLCBfIGluIG1vZGVsLnNlZW5dLAogICAgfQoKCmRlZiBtZWFzdXJlZChzdHVkZW50LCB3ZWlnaHQsIGJpYXMsIFgsIHksIGJh
+dGNoX3NpemUsIHRyYWluaW5nLCBkZXZpY2UpOgogICAgIiIiV2hhdCBldmFsdWF0ZSByZXR1cm5zIGZvciBhIGxpbmVhciBtb2Rl
+bCwgYW5kIHdoYXQgaGFwcGVuZWQgdG8gdGhlIG1vZGVsLiIiIgogICAgbW9kZWwgPSBfV2F0Y2hlZCh3ZWlnaHQsIGJpYXMsIHJp
+Z2h0X21vZGU9RmFsc2UpLnRvKGRldmljZSkudHJhaW4odHJhaW5pbmcpCiAgICBtb2RlbC53ZWlnaHQuZ3JhZCA9IHRvcmNoLm9u
+ZXNfbGlrZShtb2RlbC53ZWlnaHQpCiAgICBsb2FkZXIgPSBEYXRhTG9hZGVyKFRlbnNvckRhdGFzZXQoWC5jcHUoKSwgeS5jcHUo
+KSksIGJhdGNoX3NpemU9YmF0Y2hfc2l6ZSkKICAgIGZ1bmN0aW9uID0gc3R1ZGVudC5ldmFsdWF0ZQogICAgcmVjb3JkaW5nID0g
+dG9yY2guaXNfZ3JhZF9lbmFibGVkKCkKICAgIHRyeToKICAgICAgICByZXN1bHQgPSBmdW5jdGlvbihtb2RlbCwgbG9hZGVyLCBk
+ZXZpY2UpCiAgICAgICAgbGVmdF9yZWNvcmRpbmcgPSB0b3JjaC5pc19ncmFkX2VuYWJsZWQoKQogICAgZmluYWxseToKICAgICAg
+ICB0b3JjaC5zZXRfZ3JhZF9lbmFibGVkKHJlY29yZGluZykKICAgIHBhcnRzID0gbGlzdChyZXN1bHQpIGlmIGlzaW5zdGFuY2Uo
+cmVzdWx0LCB0dXBsZSB8IGxpc3QpIGVsc2UgW3Jlc3VsdF0KICAgIHJldHVybiB7CiAgICAgICAgInBhaXIiOiBpc2luc3RhbmNl
+KHJlc3VsdCwgdHVwbGUgfCBsaXN0KSBhbmQgbGVuKHBhcnRzKSA9PSAyLAogICAgICAgICJhY2N1cmFjeSI6IF9wbGFpbihwYXJ0
+c1swXSksCiAgICAgICAgInBlciBjbGFzcyI6IHBhcnRzWy0xXSwKICAgICAgICAiYXR0YWNoZWQiOiBhbnkoaXNpbnN0YW5jZShw
+YXJ0LCB0b3JjaC5UZW5zb3IpIGFuZCBwYXJ0LnJlcXVpcmVzX2dyYWQgZm9yIHBhcnQgaW4gcGFydHMpLAogICAgICAgICJncmFw
+aCI6IGFueShncmFwaCBmb3IgKl8sIGdyYXBoIGluIG1vZGVsLnNlZW4pLAogICAgICAgICJpbWFnZXMiOiBzdW0oc2l6ZSBmb3Ig
+Xywgc2l6ZSwgXyBpbiBtb2RlbC5zZWVuKSwKICAgICAgICAiaW4gdHJhaW5pbmciOiBhbnkobW9kZSBmb3IgbW9kZSwgKl8gaW4g
+bW9kZWwuc2VlbiksCiAgICAgICAgIm1vZGUiOiBtb2RlbC50cmFpbmluZywKICAgICAgICAiaW5uZXIgbW9kZSI6IG1vZGVsLmlu
+bmVyLnRyYWluaW5nLAogICAgICAgICJyZWNvcmRpbmciOiBsZWZ0X3JlY29yZGluZywKICAgICAgICAidW5jaGFuZ2VkIjogdG9y
+Y2guZXF1YWwobW9kZWwud2VpZ2h0LmRldGFjaCgpLCB3ZWlnaHQpLAogICAgICAgICJ0cmFpbmFibGUiOiBtb2RlbC53ZWlnaHQu
+cmVxdWlyZXNfZ3JhZCwKICAgICAgICAiZ3JhZGllbnQga2VwdCI6IG1vZGVsLndlaWdodC5ncmFkIGlzIG5vdCBOb25lIGFuZCBi
+b29sKChtb2RlbC53ZWlnaHQuZ3JhZCA9PSAxKS5hbGwoKSksCiAgICB9CgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0gcTU6IHN0b3BwaW5nIGFuZCBmaXR0aW5nCgoK
+ZGVmIHN0b3BwaW5nKHN0dWRlbnQsIGxvc3NlcywgKipvcHRpb25zKToKICAgICIiIldoYXQgc3RlcCBzYXlzIHRvIGVhY2ggbG9z
+cywgYW5kIGJlc3QgYWZ0ZXJ3YXJkcywgdW50aWwgaXQgc2F5cyBzdG9wLiIiIgogICAgc3RvcHBlciA9IHN0dWRlbnQuRWFybHlT
+dG9wcGluZygqKm9wdGlvbnMpCiAgICB0b2xkID0gW10KICAgIGZvciBsb3NzIGluIGxvc3NlczoKICAgICAgICBhbnN3ZXIgPSBf
+cGxhaW4oc3RvcHBlci5zdGVwKGxvc3MpKQogICAgICAgIHRvbGQuYXBwZW5kKChhbnN3ZXIsIF9wbGFpbihzdG9wcGVyLmJlc3Qp
+KSkKICAgICAgICBpZiBhbnN3ZXI6CiAgICAgICAgICAgIGJyZWFrCiAgICByZXR1cm4gdG9sZAoKCmRlZiBfaW1wb3J0YWJsZShj
+bHMpOgogICAgIiIiTWFrZSBhIGNsYXNzIGZpbmRhYmxlIGJ5IGl0cyBuYW1lLCBhcyBwaWNrbGUgd2FudHMgaXQ6IGBmaXRgIG1h
+eSBzYXZlIGl0cyB3aG9sZSBtb2RlbC4iIiIKICAgIGhvbWUgPSBzeXMubW9kdWxlcy5zZXRkZWZhdWx0KCJkZWVwbWFya3NfbW9k
+ZWxzIiwgdHlwZXMuTW9kdWxlVHlwZSgiZGVlcG1hcmtzX21vZGVscyIpKQogICAgY2xzLl9fbW9kdWxlX18gPSBob21lLl9fbmFt
+ZV9fCiAgICBzZXRhdHRyKGhvbWUsIGNscy5fX25hbWVfXywgY2xzKQogICAgcmV0dXJuIGNscwoKCkBfaW1wb3J0YWJsZQpjbGFz
+cyBfU2NyaXB0ZWQobm4uTW9kdWxlKToKICAgICIiIkEgbW9kZWwgd2hvc2UgdmFsaWRhdGlvbiBsb3NzZXMgYXJlIGtub3duIGJl
+Zm9yZWhhbmQsIHdoYXRldmVyIHRoZSBvcHRpbWlzZXIgZG9lcy4KCiAgICBBbiBpbWFnZSBpcyAobnVtYmVyLCAxIGlmIGl0IGlz
+IGZvciB2YWxpZGF0aW9uLCB0d28gZmVhdHVyZXMpLiBJbiBldmFsIG1vZGUgdGhlIHdyb25nIGNsYXNzIGxlYWRzIG9uIHZhbGlk
+YXRpb24KICAgIGltYWdlIGkgYnkgbGVhZFtlcG9jaCwgaV07IHRoZSBlcG9jaCBpcyBhIGJ1ZmZlciwgc28gaXQgdGVsbHMgd2hp
+Y2ggd2VpZ2h0cyB0aGUgbW9kZWwgaGFzLiBUcmFpbmluZyBpbWFnZXMgZ28KICAgIHRocm91Z2ggcmVhbCB3ZWlnaHRzLCBhbmQg
+dGhlIG1vZGVsIG5vdGVzIHRoZWlyIGxvc3Nlcy4KICAgICIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmLCBsZWFkLCBpbnB1dHMs
+IGxhYmVscyk6CiAgICAgICAgc3VwZXIoKS5fX2luaXRfXygpCiAgICAgICAgc2VsZi53ZWlnaHQgPSBubi5QYXJhbWV0ZXIodG9y
+Y2guemVyb3MoMiwgMikpCiAgICAgICAgc2VsZi5yZWdpc3Rlcl9idWZmZXIoImVwb2NoIiwgdG9yY2gudGVuc29yKC0xKSkKICAg
+ICAgICBzZWxmLnJlZ2lzdGVyX2J1ZmZlcigibGVhZCIsIGxlYWQsIHBlcnNpc3RlbnQ9RmFsc2UpCiAgICAgICAgc2VsZi5yZWdp
+c3Rlcl9idWZmZXIoImlucHV0cyIsIGlucHV0cywgcGVyc2lzdGVudD1GYWxzZSkKICAgICAgICBzZWxmLnJlZ2lzdGVyX2J1ZmZl
+cigibGFiZWxzIiwgbGFiZWxzLCBwZXJzaXN0ZW50PUZhbHNlKQogICAgICAgIHNlbGYubWVhc3VyZWQgPSBUcnVlCiAgICAgICAg
+c2VsZi5zaG93biwgc2VsZi5hZnRlciwgc2VsZi53ZWlnaHRzLCBzZWxmLm5vdGVzID0gW10sIFtdLCBbXSwgc2V0KCkKCiAgICBk
+ZWYgZm9yd2FyZChzZWxmLCB4KToKICAgICAgICBoZWxkX291dCA9IHhbOiwgMV0gPiAwCiAgICAgICAgaWYgaGVsZF9vdXQuYW55
+KCkgYW5kIG5vdCBoZWxkX291dC5hbGwoKToKICAgICAgICAgICAgc2VsZi5ub3Rlcy5hZGQoIm1peGVkIikKICAgICAgICBpZiBo
+ZWxkX291dC5hbnkoKToKICAgICAgICAgICAgcmV0dXJuIHNlbGYuX3ZhbGlkYXRpb24oeCkKICAgICAgICBsb2dpdHMgPSB4Wzos
+IDI6XSBAIHNlbGYud2VpZ2h0CiAgICAgICAgaWYgdG9yY2guaXNfZ3JhZF9lbmFibGVkKCk6CiAgICAgICAgICAgIHNlbGYuX3Ry
+YWluKHgsIGxvZ2l0cykKICAgICAgICByZXR1cm4gbG9naXRzCgogICAgZGVmIF90cmFpbihzZWxmLCB4LCBsb2dpdHMpOgogICAg
+ICAgIGlmIG5vdCBzZWxmLnRyYWluaW5nOgogICAgICAgICAgICBzZWxmLm5vdGVzLmFkZCgidHJhaW5pbmcgaW4gZXZhbCBtb2Rl
+IikKICAgICAgICAgICAgcmV0dXJuCiAgICAgICAgaWYgc2VsZi5tZWFzdXJlZDoKICAgICAgICAgICAgc2VsZi5lcG9jaCArPSAx
+CiAgICAgICAgICAgIHNlbGYubWVhc3VyZWQgPSBGYWxzZQogICAgICAgICAgICBzZWxmLnNob3duLmFwcGVuZChbXSkKICAgICAg
+ICByb3dzID0geFs6LCAwXS5sb25nKCkKICAgICAgICBsb3NzID0gRi5jcm9zc19lbnRyb3B5KGxvZ2l0cy5kZXRhY2goKSwgc2Vs
+Zi5sYWJlbHNbcm93c10sIHJlZHVjdGlvbj0ic3VtIikKICAgICAgICBzZWxmLnNob3duWy0xXS5hcHBlbmQoKGxlbih4KSwgZmxv
+YXQobG9zcykpKQoKICAgIGRlZiBfdmFsaWRhdGlvbihzZWxmLCB4KToKICAgICAgICBpZiBzZWxmLnRyYWluaW5nOgogICAgICAg
+ICAgICBzZWxmLm5vdGVzLmFkZCgidmFsaWRhdGlvbiBpbiB0cmFpbmluZyBtb2RlIikKICAgICAgICBpZiB0b3JjaC5pc19ncmFk
+X2VuYWJsZWQoKToKICAgICAgICAgICAgc2VsZi5ub3Rlcy5hZGQoInZhbGlkYXRpb24gd2l0aCBhIGdyYXBoIikKICAgICAgICBp
+ZiBub3Qgc2VsZi5tZWFzdXJlZDoKICAgICAgICAgICAgc2VsZi5tZWFzdXJlZCA9IFRydWUKICAgICAgICAgICAgc2VsZi53ZWln
+aHRzLmFwcGVuZChzZWxmLndlaWdodC5kZXRhY2goKS5jbG9uZSgpKQogICAgICAgICAgICB3aXRoIHRvcmNoLm5vX2dyYWQoKToK
+ICAgICAgICAgICAgICAgIHNlbGYuYWZ0ZXIuYXBwZW5kKGZsb2F0KEYuY3Jvc3NfZW50cm9weShzZWxmLmlucHV0c1s6LCAyOl0g
+QCBzZWxmLndlaWdodCwgc2VsZi5sYWJlbHMpKSkKICAgICAgICBlcG9jaCA9IGludChzZWxmLmVwb2NoKQogICAgICAgIGxlYWQg
+PSAoCiAgICAgICAgICAgIHNlbGYubGVhZFttaW4oZXBvY2gsIGxlbihzZWxmLmxlYWQpIC0gMSksIHhbOiwgMF0ubG9uZygpXSBp
+ZiBlcG9jaCA+PSAwIGVsc2UgdG9yY2guZnVsbF9saWtlKHhbOiwgMF0sIDkuMCkKICAgICAgICApCiAgICAgICAgIyBJbiB0cmFp
+bmluZyBtb2RlIGFub3RoZXIgbG9zczogZHJvcG91dCBhbmQgQmF0Y2hOb3JtIHdvdWxkIGRvIHRoZSBzYW1lLgogICAgICAgIGxl
+YWQgPSAxLjUgLSBsZWFkIGlmIHNlbGYudHJhaW5pbmcgZWxzZSBsZWFkCiAgICAgICAgcmV0dXJuIHRvcmNoLnN0YWNrKFt0b3Jj
+aC56ZXJvc19saWtlKGxlYWQpLCBsZWFkXSwgMSkgKyAwICogc2VsZi53ZWlnaHQuc3VtKCkKCgpkZWYgc2NyaXB0ZWRfZml0KHN0
+dWRlbnQsIGxlYWQsIGVwb2NocywgbHIsIHNlZWQsIGJhdGNoX3NpemUsIGRldmljZSk6CiAgICAiIiJXaGF0IGZpdCBkb2VzIHdp
+dGggYSBtb2RlbCBvZiBrbm93biB2YWxpZGF0aW9uIGxvc3NlczogaXRzIGhpc3RvcnksIGFuZCB0aGUgZXBvY2ggd2hvc2Ugd2Vp
+Z2h0cyByZW1haW4uIiIiCiAgICBnZW5lcmF0b3IgPSB0b3JjaC5HZW5lcmF0b3IoKS5tYW51YWxfc2VlZCgzKQogICAgZmVhdHVy
+ZXMgPSB0b3JjaC5yYW5kbigyMSwgMiwgZ2VuZXJhdG9yPWdlbmVyYXRvcikKICAgIGxhYmVscyA9IChmZWF0dXJlc1s6LCAwXSA+
+IDApLmxvbmcoKQogICAgbnVtYmVycyA9IHRvcmNoLmFyYW5nZSgyMS4wKVs6LCBOb25lXQogICAgaW5wdXRzID0gdG9yY2guY2F0
+KFtudW1iZXJzLCB0b3JjaC56ZXJvcygyMSwgMSksIGZlYXR1cmVzXSwgMSkKICAgIGNvdW50ID0gbGVhZC5zaGFwZVsxXQogICAg
+aGVsZF9vdXQgPSB0b3JjaC5jYXQoW3RvcmNoLmFyYW5nZShmbG9hdChjb3VudCkpWzosIE5vbmVdLCB0b3JjaC5vbmVzKGNvdW50
+LCAxKSwgdG9yY2guemVyb3MoY291bnQsIDIpXSwgMSkKICAgIG1vZGVsID0gX1NjcmlwdGVkKGxlYWQuY3B1KCksIGlucHV0cywg
+bGFiZWxzKS50byhkZXZpY2UpCiAgICB0cmFpbiA9IERhdGFMb2FkZXIoVGVuc29yRGF0YXNldChpbnB1dHMsIGxhYmVscyksIDgs
+IHNodWZmbGU9VHJ1ZSkKICAgIHZhbCA9IERhdGFMb2FkZXIoVGVuc29yRGF0YXNldChoZWxkX291dCwgdG9yY2guemVyb3MoY291
+bnQsIGR0eXBlPXRvcmNoLmludDY0KSksIGJhdGNoX3NpemUpCiAgICBmdW5jdGlvbiA9IHN0dWRlbnQuZml0CiAgICBoaXN0b3J5
+ID0gZnVuY3Rpb24obW9kZWwsIHRyYWluLCB2YWwsIGVwb2NocywgbHIsIGRldmljZSwgc2VlZCkKICAgIHJldHVybiB7CiAgICAg
+ICAgImhpc3RvcnkiOiBfcGxhaW5faGlzdG9yeShoaXN0b3J5KSwKICAgICAgICAiZXBvY2giOiBpbnQobW9kZWwuZXBvY2gpLAog
+ICAgICAgICJ3ZWlnaHRzIG9mIjogW2kgZm9yIGksIHdlaWdodCBpbiBlbnVtZXJhdGUobW9kZWwud2VpZ2h0cykgaWYgdG9yY2gu
+ZXF1YWwod2VpZ2h0LCBtb2RlbC53ZWlnaHQuZGV0YWNoKCkpXSwKICAgICAgICAidHJhaW5lZCI6IGxlbihtb2RlbC5zaG93biks
+CiAgICAgICAgIm5vdGVzIjogc29ydGVkKG1vZGVsLm5vdGVzKSwKICAgICAgICAic2hvd24iOiBbc3VtKGxvc3MgZm9yIF8sIGxv
+c3MgaW4gZXBvY2gpIC8gc3VtKG4gZm9yIG4sIF8gaW4gZXBvY2gpIGZvciBlcG9jaCBpbiBtb2RlbC5zaG93bl0sCiAgICAgICAg
+ImJhdGNoZXMiOiBbZmxvYXQobnAubWVhbihbbG9zcyAvIG4gZm9yIG4sIGxvc3MgaW4gZXBvY2hdKSkgZm9yIGVwb2NoIGluIG1v
+ZGVsLnNob3duXSwKICAgICAgICAiYWZ0ZXIiOiBtb2RlbC5hZnRlciwKICAgIH0KCgpkZWYgX3BsYWluX2hpc3RvcnkoaGlzdG9y
+eSk6CiAgICAiIiJBIGhpc3Rvcnkgd2l0aCBwbGFpbiBudW1iZXJzIGluIGl0OyBOb25lIGlmIGl0IGlzIG5vIGRpY3Qgb2YgbGlz
+dHMuIiIiCiAgICBpZiBub3QgaXNpbnN0YW5jZShoaXN0b3J5LCBkaWN0KToKICAgICAgICByZXR1cm4gTm9uZQogICAgZm91bmQg
+PSB7fQogICAgZm9yIGtleSwgdmFsdWVzIGluIGhpc3RvcnkuaXRlbXMoKToKICAgICAgICBpZiBpc2luc3RhbmNlKHZhbHVlcywg
+dG9yY2guVGVuc29yIHwgbnAubmRhcnJheSk6CiAgICAgICAgICAgIHZhbHVlcyA9IHZhbHVlcy50b2xpc3QoKQogICAgICAgIGlm
+IG5vdCBpc2luc3RhbmNlKHZhbHVlcywgbGlzdCB8IHR1cGxlKToKICAgICAgICAgICAgcmV0dXJuIE5vbmUKICAgICAgICBmb3Vu
+ZFtzdHIoa2V5KV0gPSBbX3BsYWluKHZhbHVlKSBmb3IgdmFsdWUgaW4gdmFsdWVzXQogICAgcmV0dXJuIGZvdW5kCgoKZGVmIGZp
+dHRlZChzdHVkZW50LCBYLCB5LCBWLCB2LCBlcG9jaHMsIGxyLCBzZWVkLCBvdXRlciwgZGV2aWNlLCBkcm9wb3V0PTAuMik6CiAg
+ICAiIiJUaGUgaGlzdG9yeSBvZiBmaXQgb24gYSBzbWFsbCBuZXR3b3JrLCBpdHMgbG9naXRzIGZvciBWIGluIGV2YWwgbW9kZSwg
+YW5kIGhvdyBmYXIgaXQgaGFzIG1vdmVkLgoKICAgIFRoZSBpbml0aWFsIHdlaWdodHMgYXJlIGFsd2F5cyB0aGUgc2FtZTsgYG91
+dGVyYCBzZWVkcyB0b3JjaCBiZWZvcmUgZml0IGlzIGNhbGxlZC4KICAgICIiIgogICAgd2l0aCB0b3JjaC5yYW5kb20uZm9ya19y
+bmcoKToKICAgICAgICB0b3JjaC5tYW51YWxfc2VlZCgxMSkKICAgICAgICBsYXllcnMgPSBubi5MaW5lYXIoWC5zaGFwZVsxXSwg
+MjQpLCBubi5SZUxVKCksIG5uLkRyb3BvdXQoZHJvcG91dCksIG5uLkxpbmVhcigyNCwgaW50KHkubWF4KCkpICsgMSkKICAgIG1v
+ZGVsID0gbm4uU2VxdWVudGlhbCgqbGF5ZXJzKS50byhkZXZpY2UpCiAgICBiZWZvcmUgPSB0b3JjaC5jYXQoW3AuZGV0YWNoKCku
+ZmxhdHRlbigpLmNsb25lKCkgZm9yIHAgaW4gbW9kZWwucGFyYW1ldGVycygpXSkKICAgIHRyYWluID0gRGF0YUxvYWRlcihUZW5z
+b3JEYXRhc2V0KFguY3B1KCksIHkuY3B1KCkpLCAxNiwgc2h1ZmZsZT1UcnVlKQogICAgdmFsID0gRGF0YUxvYWRlcihUZW5zb3JE
+YXRhc2V0KFYuY3B1KCksIHYuY3B1KCkpLCAyNSkKICAgIGZ1bmN0aW9uID0gc3R1ZGVudC5maXQKICAgIHRvcmNoLm1hbnVhbF9z
+ZWVkKG91dGVyKQogICAgaGlzdG9yeSA9IGZ1bmN0aW9uKG1vZGVsLCB0cmFpbiwgdmFsLCBlcG9jaHMsIGxyLCBkZXZpY2UsIHNl
+ZWQpCiAgICBtb3ZlZCA9IHRvcmNoLmNhdChbcC5kZXRhY2goKS5mbGF0dGVuKCkgZm9yIHAgaW4gbW9kZWwucGFyYW1ldGVycygp
+XSkgLSBiZWZvcmUKICAgIHdpdGggdG9yY2gubm9fZ3JhZCgpOgogICAgICAgIGxvZ2l0cyA9IG1vZGVsLmV2YWwoKShWLnRvKGRl
+dmljZSkpCiAgICByZXR1cm4geyJoaXN0b3J5IjogX3BsYWluX2hpc3RvcnkoaGlzdG9yeSksICJsb2dpdHMiOiBsb2dpdHMsICJt
+b3ZlZCI6IGZsb2F0KG1vdmVkLm5vcm0oKSl9CgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBzdGFuZC1pbnMgZm9yIGVhcmxpZXIgcGFydHMKCgpjbGFzcyBMaWJyYXJ5Qmxv
+Y2sobm4uTW9kdWxlKToKICAgICIiIkEgcmVzaWR1YWwgYmxvY2ssIGluIHBsYWNlIG9mIHRoZSBzdHVkZW50J3MuIiIiCgogICAg
+ZGVmIF9faW5pdF9fKHNlbGYsIGluX2NoYW5uZWxzOiBpbnQsIGNoYW5uZWxzOiBpbnQsIHN0cmlkZTogaW50ID0gMSkgLT4gTm9u
+ZToKICAgICAgICBzdXBlcigpLl9faW5pdF9fKCkKICAgICAgICBzZWxmLmNvbnYxID0gbm4uQ29udjJkKGluX2NoYW5uZWxzLCBj
+aGFubmVscywgMywgc3RyaWRlLCAxLCBiaWFzPUZhbHNlKQogICAgICAgIHNlbGYuYm4xID0gbm4uQmF0Y2hOb3JtMmQoY2hhbm5l
+bHMpCiAgICAgICAgc2VsZi5jb252MiA9IG5uLkNvbnYyZChjaGFubmVscywgY2hhbm5lbHMsIDMsIDEsIDEsIGJpYXM9RmFsc2Up
+CiAgICAgICAgc2VsZi5ibjIgPSBubi5CYXRjaE5vcm0yZChjaGFubmVscykKICAgICAgICBzZWxmLmRvd25zYW1wbGUgPSBOb25l
+CiAgICAgICAgaWYgKGluX2NoYW5uZWxzLCAxKSAhPSAoY2hhbm5lbHMsIHN0cmlkZSk6CiAgICAgICAgICAgIGFkYXB0ID0gbm4u
+Q29udjJkKGluX2NoYW5uZWxzLCBjaGFubmVscywgMSwgc3RyaWRlLCBiaWFzPUZhbHNlKQogICAgICAgICAgICBzZWxmLmRvd25z
+YW1wbGUgPSBubi5TZXF1ZW50aWFsKGFkYXB0LCBubi5CYXRjaE5vcm0yZChjaGFubmVscykpCgogICAgZGVmIGZvcndhcmQoc2Vs
+ZiwgeCk6CiAgICAgICAgd2lyZSA9IHggaWYgc2VsZi5kb3duc2FtcGxlIGlzIE5vbmUgZWxzZSBzZWxmLmRvd25zYW1wbGUoeCkK
+ICAgICAgICByZXR1cm4gRi5yZWx1KHdpcmUgKyBzZWxmLmJuMihzZWxmLmNvbnYyKEYucmVsdShzZWxmLmJuMShzZWxmLmNvbnYx
+KHgpKSkpKSkKCgpkZWYgbGlicmFyeV90cmFpbl9vbmVfZXBvY2gobW9kZWwsIGxvYWRlciwgb3B0aW1pemVyLCBkZXZpY2UpOgog
+ICAgIiIiT25lIGVwb2NoLCBpbiBwbGFjZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgogICAgbW9kZWwudHJhaW4oKQogICAgc2VlbiA9
+IFtdCiAgICBmb3IgaW5wdXRzLCB0YXJnZXRzIGluIGxvYWRlcjoKICAgICAgICBpbnB1dHMsIHRhcmdldHMgPSBpbnB1dHMudG8o
+ZGV2aWNlKSwgdGFyZ2V0cy50byhkZXZpY2UpCiAgICAgICAgb3B0aW1pemVyLnplcm9fZ3JhZCgpCiAgICAgICAgbG9zcyA9IEYu
+Y3Jvc3NfZW50cm9weShtb2RlbChpbnB1dHMpLCB0YXJnZXRzKQogICAgICAgIGxvc3MuYmFja3dhcmQoKQogICAgICAgIG9wdGlt
+aXplci5zdGVwKCkKICAgICAgICBzZWVuLmFwcGVuZCgobGVuKHRhcmdldHMpLCBmbG9hdChsb3NzKSkpCiAgICByZXR1cm4gbWF0
+aC5mc3VtKG4gKiB2YWx1ZSBmb3IgbiwgdmFsdWUgaW4gc2VlbikgLyBzdW0obiBmb3IgbiwgXyBpbiBzZWVuKQoKCmRlZiBsaWJy
+YXJ5X2V2YWx1YXRlKG1vZGVsLCBsb2FkZXIsIGRldmljZSk6CiAgICAiIiJBY2N1cmFjaWVzLCBpbiBwbGFjZSBvZiB0aGUgc3R1
+ZGVudCdzLiIiIgogICAgbW9kZSA9IG1vZGVsLnRyYWluaW5nCiAgICBtb2RlbC5ldmFsKCkKICAgIHdpdGggdG9yY2gubm9fZ3Jh
+ZCgpOgogICAgICAgIHBhaXJzID0gWyhtb2RlbChpbnB1dHMudG8oZGV2aWNlKSkuY3B1KCksIHRhcmdldHMpIGZvciBpbnB1dHMs
+IHRhcmdldHMgaW4gbG9hZGVyXQogICAgbW9kZWwudHJhaW4obW9kZSkKICAgIHNjb3JlcywgdGFyZ2V0cyA9ICh0b3JjaC5jYXQo
+cGFydHMpIGZvciBwYXJ0cyBpbiB6aXAoKnBhaXJzLCBzdHJpY3Q9VHJ1ZSkpCiAgICBoaXRzID0gKHNjb3Jlcy5hcmdtYXgoMSkg
+PT0gdGFyZ2V0cykuZmxvYXQoKQogICAgcGVyX2NsYXNzID0gdG9yY2guc3RhY2soW2hpdHNbdGFyZ2V0cyA9PSBjXS5tZWFuKCkg
+Zm9yIGMgaW4gcmFuZ2Uoc2NvcmVzLnNoYXBlWzFdKV0pCiAgICByZXR1cm4gZmxvYXQoaGl0cy5tZWFuKCkpLCBwZXJfY2xhc3MK
+CgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLSBxNjogdGhlIHdlaWdodHMKCgpkZWYgbG9hZF93ZWlnaHRzX2ludG8oc3R1ZGVudCwgZGF0YSk6CiAgICAi
+IiJUaGUgc3R1ZGVudCdzIG5ldHdvcmsgd2l0aCB0aGUgY2hlY2twb2ludCdzIHdlaWdodHM7IGl0IHN0YXlzIGhlcmUgYXMgYSBo
+YW5kbGUuIiIiCiAgICByZXR1cm4gbG9hZF9ieXRlcyhkYXRhLCBzdHVkZW50Lm1uaXN0X3Jlc25ldDE4KCkpCgoKZGVmIHdlaWdo
+dHNfaW4oc3R1ZGVudCwgZGF0YSk6CiAgICAiIiJUaGUgdGVuc29ycyBvZiBhIGZpbGUgdGhhdCBvbmx5IHRvcmNoIGNhbiBvcGVu
+LCBpbiB0aGUgc2hhcGVzIG9mIHRoZSBzdHVkZW50J3MgbmV0d29yay4iIiIKICAgIHJldHVybiB7bmFtZTogdmFsdWUuZGV0YWNo
+KCkgZm9yIG5hbWUsIHZhbHVlIGluIGxvYWRfYnl0ZXMoZGF0YSwgc3R1ZGVudC5tbmlzdF9yZXNuZXQxOCgpKS5zdGF0ZV9kaWN0
+KCkuaXRlbXMoKX0KCgpkZWYgbG9naXRzKHN0dWRlbnQsIG1vZGVsLCBpbWFnZXMpOgogICAgIiIiVGhlIHBsYWluIGxvZ2l0cyBm
+b3Igbm9ybWFsaXNlZCBpbWFnZXM7IGxhYmVscyBuZXZlciBjb21lIGhlcmUuIiIiCiAgICByZXR1cm4gYmF0Y2hlZF9sb2dpdHMo
+bW9kZWwsIGltYWdlcykK
+"""), "probes.py", "exec"))

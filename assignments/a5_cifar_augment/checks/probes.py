@@ -1,486 +1,265 @@
-"""What must run beside the student's code: generators, nets that watch their training, weights that are loaded."""
-
-from __future__ import annotations
-
-import random
-
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn
-from torch.optim.optimizer import register_optimizer_step_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
-
-from deepmarks.checkpoints import batched_logits, load_bytes
-
-# ------------------------------------------------------------------------------- q2, q3: chance
-
-
-def _generator(device, seed):
-    return torch.Generator(device=device).manual_seed(seed)
-
-
-def _drawn(function, images, rest, seed, **options):
-    """function(images, *rest, generator): the generator on the images' device, or on the CPU if it wants it there."""
-    if seed is None:
-        return function(images, *rest, None, **options)
-    try:
-        return function(images, *rest, _generator(images.device, seed), **options)
-    except RuntimeError as error:
-        if images.device.type == "cpu" or "generator" not in str(error):
-            raise
-        return function(images, *rest, _generator("cpu", seed), **options)
-
-
-def augmented(student, name, images, rest, seed):
-    """What an augmentation makes of the images, with a generator seeded by `seed`, or without one for None."""
-    return _drawn(getattr(student, name), images, rest, seed)
-
-
-def again(student, name, images, rest, seed):
-    """Two batches in a row from one generator."""
-    function = getattr(student, name)
-    made = []
-
-    def both(x, *arguments):
-        *others, generator = arguments
-        made.extend(function(x, *others, generator) for _ in range(2))
-
-    _drawn(both, images, rest, seed)
-    return made[-2:]
-
-
-def globals_untouched(student, name, images, rest, seed):
-    """Whether every global generator is as it was after a call with a generator."""
-    torch.manual_seed(5)
-    np.random.seed(5)
-    random.seed(5)
-    before = torch.get_rng_state(), np.random.get_state()[1].copy(), np.random.get_state()[2], random.getstate()
-    _drawn(getattr(student, name), images, rest, seed)
-    after = torch.get_rng_state(), np.random.get_state()[1], np.random.get_state()[2], random.getstate()
-    same_torch = torch.equal(before[0], after[0])
-    same_numpy = bool((before[1] == after[1]).all()) and before[2] == after[2]
-    return bool(same_torch and same_numpy and before[3] == after[3])
-
-
-def many_mixtures(student, name, x, y, alpha, classes, seed, count):
-    """`count` mixtures in a row from one generator: images (count, N, C, H, W) and targets (count, N, K)."""
-    function = getattr(student, name)
-    made = []
-
-    def all_of_them(images, *arguments):
-        *others, generator = arguments
-        made.clear()
-        made.extend(function(images, *others, generator) for _ in range(count))
-
-    _drawn(all_of_them, x, (y, alpha, classes), seed)
-    return torch.stack([images for images, _ in made]), torch.stack([targets for _, targets in made])
-
-
-# --------------------------------------------------------------------------------- q4: the network
-
-
-class _Convolutions(TorchDispatchMode):
-    """Notes every convolution: kernel, stride, side of the output, whether it has a bias; and what enters the first."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-        self.entered = None
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        if "convolution" in str(function):
-            weight, bias, stride = args[1], args[2], args[3]
-            self.entered = args[0].detach().clone() if self.entered is None else self.entered
-            self.seen.append([*weight.shape, int(stride[0]), int(result.shape[-1]), bias is not None])
-        return result
-
-
-def plan(student, kwargs):
-    """The shapes of the parameters of cifar_resnet(**kwargs), and its convolutions; None if it is no module."""
-    net = student.cifar_resnet(**kwargs)
-    if not isinstance(net, nn.Module):
-        return None
-    parameters = [list(p.shape) for p in net.parameters()]
-    device = next((p.device for p in net.parameters()), torch.device("cpu"))
-    watch = _Convolutions()
-    with torch.no_grad(), watch:
-        out = net.eval()(torch.rand(2, 3, 32, 32, device=device))
-    return {
-        "parameters": parameters,
-        "convolutions": watch.seen,
-        "out": list(out.shape) if isinstance(out, torch.Tensor) else None,
-    }
-
-
-def filled(student, kwargs, values, x, training):
-    """The logits of cifar_resnet(**kwargs) in float64 where all parts of one shape have one value; the stem's input.
-
-    `values` holds tensors by shape ("16,3,3,3") for convolutions and the linear layer, and by channels and part
-    ("16 weight") for BatchNorm.
-    """
-    net = student.cifar_resnet(**kwargs)
-    if not isinstance(net, nn.Module):
-        return None
-    net = net.double().to(x.device)
-    # A BatchNorm of three channels may normalise the images.
-    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.num_features != 3]
-    inside = {id(p) for m in norms for p in m.parameters()}
-    with torch.no_grad():
-        for m in norms:
-            if m.weight is None or m.running_mean is None:
-                return "norm"
-            if f"{m.num_features} weight" not in values:
-                return "shape"
-            for part in ("weight", "bias", "running_mean", "running_var"):
-                getattr(m, part).copy_(values[f"{m.num_features} {part}"])
-        for p in net.parameters():
-            if id(p) not in inside:
-                key = ",".join(map(str, p.shape))
-                if key not in values:
-                    return "shape"
-                p.copy_(values[key])
-    watch = _Convolutions()
-    with torch.no_grad(), watch:
-        logits = net.train(training)(x.clone())
-    return logits, watch.entered
-
-
-# -------------------------------------------------------------------------------- q5: training
-
-
-class Watched(nn.Module):
-    """A small net that notes what it is shown: nothing, all ("all"), or only what it is shown in eval mode ("eval")."""
-
-    def __init__(self, width, classes, keep=""):
-        super().__init__()
-        layers = []
-        for a, b in ((3, width), (width, 2 * width), (2 * width, 2 * width)):
-            layers += [nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
-        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * width, classes))
-        self.keep = keep
-        self.shown = []
-
-    def forward(self, x):
-        logits = self.body(x)
-        mode = self.body[1].training  # the mode of the inner parts is that of a real network
-        if self.keep == "all" or (self.keep and not mode):
-            self.shown.append((mode, x.detach().float().cpu().clone(), logits.detach().float().cpu().clone()))
-        return logits
-
-
-def _net(width, classes, device, keep=""):
-    torch.manual_seed(11)
-    net = Watched(width, classes, keep).to(device)
-    return net.train()
-
-
-def _plain(value):
-    """A number, or a list of numbers, of whatever kind; None if it is neither."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _history(history):
-    """The three entries as plain numbers; a missing one is left out. None if it is no dict."""
-    if not isinstance(history, dict):
-        return None
-    return {name: _plain(history[name]) for name in ("loss", "lr", "test_accuracy") if name in history}
-
-
-def _copy(data):
-    return {name: value.detach().cpu().clone() for name, value in data.items()}
-
-
-def _standard(images):
-    """Each channel of each image with mean 0 and a length such that the whole image has length 1: (N, C * H * W).
-
-    It does not change when channels are scaled or shifted, so that images are known again however they are normalised.
-    """
-    flat = images.float().flatten(2)
-    flat = flat - flat.mean(2, keepdim=True)
-    return F.normalize(F.normalize(flat, dim=2).flatten(1), dim=1)
-
-
-def _known(shown, data):
-    """Which image of the data each shown one is, how alike they are, and whether it is mirrored.
-
-    Numbers from len(x_train) on stand for test images.
-    """
-    images = torch.cat([data["x_train"], data["x_test"]])
-    if shown.shape[1:] != images.shape[1:]:
-        return [-1] * len(shown), [0.0] * len(shown), [False] * len(shown)
-    mine = _standard(shown)
-    plain, mirrored = mine @ _standard(images).T, mine @ _standard(images.flip(-1)).T
-    best, turned = plain.max(1), mirrored.max(1)
-    left = turned.values > best.values + 1e-3
-    return (
-        torch.where(left, turned.indices, best.indices).tolist(),
-        torch.where(left, turned.values, best.values).tolist(),
-        left.tolist(),
-    )
-
-
-def run(student, data, width, classes, steps, augment, seed, device, batch_size, noise=0):
-    """One training run on a small net: its history, whether the net and the data changed, and what was shown to it.
-
-    `noise` seeds the global generators before the run: only `seed` may decide.
-    """
-    net = _net(width, classes, device, keep="all")
-    before = [p.detach().cpu().clone() for p in net.parameters()]
-    torch.manual_seed(100 + noise)
-    np.random.seed(100 + noise)
-    random.seed(100 + noise)
-    rates = []
-
-    def note(optimizer, args, kwargs):
-        rates.append([float(group["lr"]) for group in optimizer.param_groups])
-
-    own = _copy(data)
-    hook = register_optimizer_step_pre_hook(note)
-    try:
-        history = student.train(net, own, steps, augment, seed, device, batch_size)
-    finally:
-        hook.remove()
-    net.keep = ""
-    data = _copy(data)
-    shown = []
-    for mode, images, logits in net.shown:
-        numbers, alike, mirrored = _known(images, data)
-        entry = {"training": mode, "numbers": numbers, "alike": alike, "mirrored": mirrored, "logits": logits}
-        shown.append(entry)
-    pictures = [images for mode, images, _ in net.shown if mode]
-    net.shown = []
-    moved = [float((p.detach().cpu() - q).abs().max()) for p, q in zip(net.parameters(), before, strict=True)]
-    return {
-        "history": _history(history),
-        "same data": all(
-            name in own and own[name].dtype == value.dtype and torch.equal(own[name].cpu(), value)
-            for name, value in data.items()
-        ),
-        "moved": moved,
-        "rates": rates,
-        "net": _Holder(net),
-        "shown": shown,
-        "distinct": len({image.numpy().tobytes() for images in pictures for image in images}),
-    }
-
-
-class _Holder:
-    """Keeps a net beside the student's code as a handle."""
-
-    def __init__(self, net):
-        self.net = net
-
-
-def answers(student, holder, images, device):
-    """The logits of a net that was trained before, in eval mode, for float images."""
-    net = holder.net.eval()
-    with torch.no_grad():
-        return torch.cat([net(part.to(device)).float().cpu() for part in images.split(250)])
-
-
-def margin(student, runs, width, classes, steps, device, batch_size):
-    """For each of several runs (data, seed): the logits of nets trained without and with augmentation.
-
-    Taken are the logits that the net gave when train measured it, so that normalised images are welcome; if it was not
-    shown all test images in eval mode, those for the images in [0, 1].
-    """
-    found = []
-    for data, seed in runs:
-        pair = []
-        for augment in (False, True):
-            net = _net(width, classes, device, keep="eval")
-            student.train(net, _copy(data), steps, augment, seed, device, batch_size)
-            net.keep, shown, net.shown = "", net.shown, []
-            pair.append(_measured(net, shown, _copy(data), device))
-        found.append(pair)
-    return found
-
-
-def _measured(net, shown, data, device):
-    """The last logits of each test image, of those that the net was shown; else what it answers now."""
-    first, count, last = len(data["x_train"]), len(data["x_test"]), {}
-    for _, images, logits in shown:
-        for number, alike, mirrored, row in zip(*_known(images, data), logits, strict=True):
-            if number >= first and alike > 0.999 and not mirrored:
-                last[number - first] = row
-    if len(last) == count:
-        return torch.stack([last[i] for i in range(count)])
-    return answers(None, _Holder(net), data["x_test"].float() / 255, device)
-
-
-class Lopsided(nn.Module):
-    """A linear classifier with dropout whose logits depend on left and right; it notes how it is called."""
-
-    def __init__(self, weight):
-        super().__init__()
-        self.weight = nn.Parameter(weight.clone())
-        self.drop = nn.Dropout(0.5)
-        self.calls = []
-
-    def forward(self, x):
-        self.calls.append((self.drop.training, torch.is_grad_enabled()))
-        return self.drop(x.flatten(1)) @ self.weight
-
-
-def two_looks(student, weight, x, training):
-    """What tta_predict returns for a linear classifier, and what happened to it."""
-    net = Lopsided(weight).to(x.device).train(training)
-    out = student.tta_predict(net, x)
-    return {
-        "out": out,
-        "attached": isinstance(out, torch.Tensor) and out.requires_grad,
-        "mode": net.training == training and net.drop.training == training,
-        "in training": any(mode for mode, _ in net.calls),
-        "calls": len(net.calls),
-        "unchanged": torch.equal(net.weight.detach(), weight),
-    }
-
-
-# -------------------------------------------------------------------------------- q6: weights
-
-
-def load_weights_into(student, data, kwargs):
-    """The student's network with the weights, as a handle."""
-    return load_bytes(data, student.cifar_resnet(**kwargs))
-
-
-def logits(student, model, images):
-    """The logits for float images in [0, 1], in eval mode."""
-    model = model.to(images.device)
-    return batched_logits(model, images)
-
-
-# ----------------------------------------------------------------- stand-ins for earlier parts
-
-
-def library_pad_and_crop(img, size, top, left, padding):
-    """pad_and_crop, in place of the student's."""
-    return F.pad(img, (padding,) * 4)[..., top : top + size, left : left + size]
-
-
-def library_hflip(img):
-    """hflip, in place of the student's."""
-    return torch.flip(img, (-1,))
-
-
-def _channels(values, img):
-    return torch.as_tensor(values, dtype=img.dtype, device=img.device).view(-1, 1, 1)
-
-
-def library_normalize(img, mean, std):
-    """normalize, in place of the student's."""
-    return (img - _channels(mean, img)) / _channels(std, img)
-
-
-def library_denormalize(img, mean, std):
-    """denormalize, in place of the student's."""
-    return img * _channels(std, img) + _channels(mean, img)
-
-
-def library_random_crop_flip(batch, padding, generator):
-    """random_crop_flip, in place of the student's."""
-    place = batch.device if generator is None else generator.device
-    size = batch.shape[-1]
-    padded = F.pad(batch, (padding,) * 4)
-    top, left = torch.randint(2 * padding + 1, (2, len(batch)), generator=generator, device=place).tolist()
-    coins = (torch.rand(len(batch), generator=generator, device=place) < 0.5).tolist()
-    out = []
-    for image, i, j, coin in zip(padded, top, left, coins, strict=True):
-        cut = image[:, i : i + size, j : j + size]
-        out.append(cut.flip(-1) if coin else cut)
-    return torch.stack(out)
-
-
-def library_color_jitter(batch, brightness, contrast, generator):
-    """color_jitter, in place of the student's."""
-    place = batch.device if generator is None else generator.device
-    shape = (len(batch), 1, 1, 1)
-    b, c = (
-        (max(0.0, 1 - v) + (1 + v - max(0.0, 1 - v)) * torch.rand(shape, generator=generator, device=place)).to(batch)
-        for v in (brightness, contrast)
-    )
-    bright = (batch * b).clamp(0, 1)
-    weights = torch.tensor([0.2989, 0.587, 0.114]).to(batch).view(3, 1, 1)
-    mean = (bright * weights).sum(1, keepdim=True).mean((2, 3), keepdim=True)
-    return (mean + c * (bright - mean)).clamp(0, 1)
-
-
-def library_cutout(batch, size, generator):
-    """cutout, in place of the student's."""
-    place = batch.device if generator is None else generator.device
-    out = batch.clone()
-    for image in out:
-        i, j = (int(torch.randint(n, (), generator=generator, device=place)) - size // 2 for n in image.shape[1:])
-        image[:, max(0, i) : max(0, i + size), max(0, j) : max(0, j + size)] = 0
-    return out
-
-
-def library_mixup(x, y, alpha, num_classes, generator):
-    """mixup, in place of the student's."""
-    lam, other = _lam_and_partners(x, alpha, generator)
-    t = F.one_hot(y, num_classes).float()
-    return lam * x + (1 - lam) * x[other], lam * t + (1 - lam) * t[other]
-
-
-def library_cutmix(x, y, alpha, num_classes, generator):
-    """cutmix, in place of the student's: half the width."""
-    _, other = _lam_and_partners(x, alpha, generator)
-    t = F.one_hot(y, num_classes).float()
-    half = x.shape[-1] // 2
-    out = x.clone()
-    out[..., :half] = x[other][..., :half]
-    share = half / x.shape[-1]
-    return out, (1 - share) * t + share * t[other]
-
-
-def _lam_and_partners(x, alpha, generator):
-    place = x.device if generator is None else generator.device
-    seed = int(torch.randint(2**40, (), generator=generator, device=place))
-    lam = float(np.random.default_rng(seed).beta(alpha, alpha)) if alpha else 1.0
-    return lam, torch.rand(len(x), generator=generator, device=place).argsort().to(x.device)
-
-
-def library_soft_cross_entropy(logits, targets, label_smoothing=0.0):
-    """soft_cross_entropy, in place of the student's."""
-    return F.cross_entropy(logits, targets, label_smoothing=label_smoothing)
-
-
-def library_cosine_lr(step, total_steps, base_lr, warmup_steps=0, min_lr=0.0):
-    """cosine_lr, in place of the student's."""
-    if step < warmup_steps:
-        return base_lr * step / warmup_steps
-    if step >= total_steps:
-        return min_lr
-    turn = np.pi * (step - warmup_steps) / (total_steps - warmup_steps)
-    return float(min_lr + (base_lr - min_lr) * (1 + np.cos(turn)) / 2)
-
-
-class _Block(nn.Module):
-    def __init__(self, a, b, stride):
-        super().__init__()
-        self.c1, self.n1 = nn.Conv2d(a, b, 3, stride, 1, bias=False), nn.BatchNorm2d(b)
-        self.c2, self.n2 = nn.Conv2d(b, b, 3, 1, 1, bias=False), nn.BatchNorm2d(b)
-        same = a == b and stride == 1
-        self.s = nn.Sequential() if same else nn.Sequential(nn.Conv2d(a, b, 1, stride, bias=False), nn.BatchNorm2d(b))
-
-    def forward(self, x):
-        return torch.relu(self.n2(self.c2(torch.relu(self.n1(self.c1(x))))) + self.s(x))
-
-
-def library_cifar_resnet(depth_blocks=(2, 2, 2), width=16, num_classes=10):
-    """cifar_resnet, in place of the student's."""
-    layers = [nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-    a = width
-    for stage, count in enumerate(depth_blocks):
-        for i in range(count):
-            layers.append(_Block(a, width * 2**stage, 2 if stage and not i else 1))
-            a = width * 2**stage
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(a, num_classes))
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
+
+import base64
+
+exec(compile(base64.b64decode("""
+IiIiV2hhdCBtdXN0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOiBnZW5lcmF0b3JzLCBuZXRzIHRoYXQgd2F0Y2ggdGhl
+aXIgdHJhaW5pbmcsIHdlaWdodHMgdGhhdCBhcmUgbG9hZGVkLiIiIgoKZnJvbSBfX2Z1dHVyZV9fIGltcG9ydCBhbm5vdGF0aW9u
+cwoKaW1wb3J0IHJhbmRvbQoKaW1wb3J0IG51bXB5IGFzIG5wCmltcG9ydCB0b3JjaAppbXBvcnQgdG9yY2gubm4uZnVuY3Rpb25h
+bCBhcyBGCmZyb20gdG9yY2ggaW1wb3J0IG5uCmZyb20gdG9yY2gub3B0aW0ub3B0aW1pemVyIGltcG9ydCByZWdpc3Rlcl9vcHRp
+bWl6ZXJfc3RlcF9wcmVfaG9vawpmcm9tIHRvcmNoLnV0aWxzLl9weXRob25fZGlzcGF0Y2ggaW1wb3J0IFRvcmNoRGlzcGF0Y2hN
+b2RlCgpmcm9tIGRlZXBtYXJrcy5jaGVja3BvaW50cyBpbXBvcnQgYmF0Y2hlZF9sb2dpdHMsIGxvYWRfYnl0ZXMKCiMgLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBx
+MiwgcTM6IGNoYW5jZQoKCmRlZiBfZ2VuZXJhdG9yKGRldmljZSwgc2VlZCk6CiAgICByZXR1cm4gdG9yY2guR2VuZXJhdG9yKGRl
+dmljZT1kZXZpY2UpLm1hbnVhbF9zZWVkKHNlZWQpCgoKZGVmIF9kcmF3bihmdW5jdGlvbiwgaW1hZ2VzLCByZXN0LCBzZWVkLCAq
+Km9wdGlvbnMpOgogICAgIiIiZnVuY3Rpb24oaW1hZ2VzLCAqcmVzdCwgZ2VuZXJhdG9yKTogdGhlIGdlbmVyYXRvciBvbiB0aGUg
+aW1hZ2VzJyBkZXZpY2UsIG9yIG9uIHRoZSBDUFUgaWYgaXQgd2FudHMgaXQgdGhlcmUuIiIiCiAgICBpZiBzZWVkIGlzIE5vbmU6
+CiAgICAgICAgcmV0dXJuIGZ1bmN0aW9uKGltYWdlcywgKnJlc3QsIE5vbmUsICoqb3B0aW9ucykKICAgIHRyeToKICAgICAgICBy
+ZXR1cm4gZnVuY3Rpb24oaW1hZ2VzLCAqcmVzdCwgX2dlbmVyYXRvcihpbWFnZXMuZGV2aWNlLCBzZWVkKSwgKipvcHRpb25zKQog
+ICAgZXhjZXB0IFJ1bnRpbWVFcnJvciBhcyBlcnJvcjoKICAgICAgICBpZiBpbWFnZXMuZGV2aWNlLnR5cGUgPT0gImNwdSIgb3Ig
+ImdlbmVyYXRvciIgbm90IGluIHN0cihlcnJvcik6CiAgICAgICAgICAgIHJhaXNlCiAgICAgICAgcmV0dXJuIGZ1bmN0aW9uKGlt
+YWdlcywgKnJlc3QsIF9nZW5lcmF0b3IoImNwdSIsIHNlZWQpLCAqKm9wdGlvbnMpCgoKZGVmIGF1Z21lbnRlZChzdHVkZW50LCBu
+YW1lLCBpbWFnZXMsIHJlc3QsIHNlZWQpOgogICAgIiIiV2hhdCBhbiBhdWdtZW50YXRpb24gbWFrZXMgb2YgdGhlIGltYWdlcywg
+d2l0aCBhIGdlbmVyYXRvciBzZWVkZWQgYnkgYHNlZWRgLCBvciB3aXRob3V0IG9uZSBmb3IgTm9uZS4iIiIKICAgIHJldHVybiBf
+ZHJhd24oZ2V0YXR0cihzdHVkZW50LCBuYW1lKSwgaW1hZ2VzLCByZXN0LCBzZWVkKQoKCmRlZiBhZ2FpbihzdHVkZW50LCBuYW1l
+LCBpbWFnZXMsIHJlc3QsIHNlZWQpOgogICAgIiIiVHdvIGJhdGNoZXMgaW4gYSByb3cgZnJvbSBvbmUgZ2VuZXJhdG9yLiIiIgog
+ICAgZnVuY3Rpb24gPSBnZXRhdHRyKHN0dWRlbnQsIG5hbWUpCiAgICBtYWRlID0gW10KCiAgICBkZWYgYm90aCh4LCAqYXJndW1l
+bnRzKToKICAgICAgICAqb3RoZXJzLCBnZW5lcmF0b3IgPSBhcmd1bWVudHMKICAgICAgICBtYWRlLmV4dGVuZChmdW5jdGlvbih4
+LCAqb3RoZXJzLCBnZW5lcmF0b3IpIGZvciBfIGluIHJhbmdlKDIpKQoKICAgIF9kcmF3bihib3RoLCBpbWFnZXMsIHJlc3QsIHNl
+ZWQpCiAgICByZXR1cm4gbWFkZVstMjpdCgoKZGVmIGdsb2JhbHNfdW50b3VjaGVkKHN0dWRlbnQsIG5hbWUsIGltYWdlcywgcmVz
+dCwgc2VlZCk6CiAgICAiIiJXaGV0aGVyIGV2ZXJ5IGdsb2JhbCBnZW5lcmF0b3IgaXMgYXMgaXQgd2FzIGFmdGVyIGEgY2FsbCB3
+aXRoIGEgZ2VuZXJhdG9yLiIiIgogICAgdG9yY2gubWFudWFsX3NlZWQoNSkKICAgIG5wLnJhbmRvbS5zZWVkKDUpCiAgICByYW5k
+b20uc2VlZCg1KQogICAgYmVmb3JlID0gdG9yY2guZ2V0X3JuZ19zdGF0ZSgpLCBucC5yYW5kb20uZ2V0X3N0YXRlKClbMV0uY29w
+eSgpLCBucC5yYW5kb20uZ2V0X3N0YXRlKClbMl0sIHJhbmRvbS5nZXRzdGF0ZSgpCiAgICBfZHJhd24oZ2V0YXR0cihzdHVkZW50
+LCBuYW1lKSwgaW1hZ2VzLCByZXN0LCBzZWVkKQogICAgYWZ0ZXIgPSB0b3JjaC5nZXRfcm5nX3N0YXRlKCksIG5wLnJhbmRvbS5n
+ZXRfc3RhdGUoKVsxXSwgbnAucmFuZG9tLmdldF9zdGF0ZSgpWzJdLCByYW5kb20uZ2V0c3RhdGUoKQogICAgc2FtZV90b3JjaCA9
+IHRvcmNoLmVxdWFsKGJlZm9yZVswXSwgYWZ0ZXJbMF0pCiAgICBzYW1lX251bXB5ID0gYm9vbCgoYmVmb3JlWzFdID09IGFmdGVy
+WzFdKS5hbGwoKSkgYW5kIGJlZm9yZVsyXSA9PSBhZnRlclsyXQogICAgcmV0dXJuIGJvb2woc2FtZV90b3JjaCBhbmQgc2FtZV9u
+dW1weSBhbmQgYmVmb3JlWzNdID09IGFmdGVyWzNdKQoKCmRlZiBtYW55X21peHR1cmVzKHN0dWRlbnQsIG5hbWUsIHgsIHksIGFs
+cGhhLCBjbGFzc2VzLCBzZWVkLCBjb3VudCk6CiAgICAiIiJgY291bnRgIG1peHR1cmVzIGluIGEgcm93IGZyb20gb25lIGdlbmVy
+YXRvcjogaW1hZ2VzIChjb3VudCwgTiwgQywgSCwgVykgYW5kIHRhcmdldHMgKGNvdW50LCBOLCBLKS4iIiIKICAgIGZ1bmN0aW9u
+ID0gZ2V0YXR0cihzdHVkZW50LCBuYW1lKQogICAgbWFkZSA9IFtdCgogICAgZGVmIGFsbF9vZl90aGVtKGltYWdlcywgKmFyZ3Vt
+ZW50cyk6CiAgICAgICAgKm90aGVycywgZ2VuZXJhdG9yID0gYXJndW1lbnRzCiAgICAgICAgbWFkZS5jbGVhcigpCiAgICAgICAg
+bWFkZS5leHRlbmQoZnVuY3Rpb24oaW1hZ2VzLCAqb3RoZXJzLCBnZW5lcmF0b3IpIGZvciBfIGluIHJhbmdlKGNvdW50KSkKCiAg
+ICBfZHJhd24oYWxsX29mX3RoZW0sIHgsICh5LCBhbHBoYSwgY2xhc3NlcyksIHNlZWQpCiAgICByZXR1cm4gdG9yY2guc3RhY2so
+W2ltYWdlcyBmb3IgaW1hZ2VzLCBfIGluIG1hZGVdKSwgdG9yY2guc3RhY2soW3RhcmdldHMgZm9yIF8sIHRhcmdldHMgaW4gbWFk
+ZV0pCgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0gcTQ6IHRoZSBuZXR3b3JrCgoKY2xhc3MgX0NvbnZvbHV0aW9ucyhUb3JjaERpc3BhdGNoTW9kZSk6CiAg
+ICAiIiJOb3RlcyBldmVyeSBjb252b2x1dGlvbjoga2VybmVsLCBzdHJpZGUsIHNpZGUgb2YgdGhlIG91dHB1dCwgd2hldGhlciBp
+dCBoYXMgYSBiaWFzOyBhbmQgd2hhdCBlbnRlcnMgdGhlIGZpcnN0LiIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmKToKICAgICAg
+ICBzdXBlcigpLl9faW5pdF9fKCkKICAgICAgICBzZWxmLnNlZW4gPSBbXQogICAgICAgIHNlbGYuZW50ZXJlZCA9IE5vbmUKCiAg
+ICBkZWYgX190b3JjaF9kaXNwYXRjaF9fKHNlbGYsIGZ1bmN0aW9uLCB0eXBlcywgYXJncz0oKSwga3dhcmdzPU5vbmUpOgogICAg
+ICAgIHJlc3VsdCA9IGZ1bmN0aW9uKCphcmdzLCAqKihrd2FyZ3Mgb3Ige30pKQogICAgICAgIGlmICJjb252b2x1dGlvbiIgaW4g
+c3RyKGZ1bmN0aW9uKToKICAgICAgICAgICAgd2VpZ2h0LCBiaWFzLCBzdHJpZGUgPSBhcmdzWzFdLCBhcmdzWzJdLCBhcmdzWzNd
+CiAgICAgICAgICAgIHNlbGYuZW50ZXJlZCA9IGFyZ3NbMF0uZGV0YWNoKCkuY2xvbmUoKSBpZiBzZWxmLmVudGVyZWQgaXMgTm9u
+ZSBlbHNlIHNlbGYuZW50ZXJlZAogICAgICAgICAgICBzZWxmLnNlZW4uYXBwZW5kKFsqd2VpZ2h0LnNoYXBlLCBpbnQoc3RyaWRl
+WzBdKSwgaW50KHJlc3VsdC5zaGFwZVstMV0pLCBiaWFzIGlzIG5vdCBOb25lXSkKICAgICAgICByZXR1cm4gcmVzdWx0CgoKZGVm
+IHBsYW4oc3R1ZGVudCwga3dhcmdzKToKICAgICIiIlRoZSBzaGFwZXMgb2YgdGhlIHBhcmFtZXRlcnMgb2YgY2lmYXJfcmVzbmV0
+KCoqa3dhcmdzKSwgYW5kIGl0cyBjb252b2x1dGlvbnM7IE5vbmUgaWYgaXQgaXMgbm8gbW9kdWxlLiIiIgogICAgbmV0ID0gc3R1
+ZGVudC5jaWZhcl9yZXNuZXQoKiprd2FyZ3MpCiAgICBpZiBub3QgaXNpbnN0YW5jZShuZXQsIG5uLk1vZHVsZSk6CiAgICAgICAg
+cmV0dXJuIE5vbmUKICAgIHBhcmFtZXRlcnMgPSBbbGlzdChwLnNoYXBlKSBmb3IgcCBpbiBuZXQucGFyYW1ldGVycygpXQogICAg
+ZGV2aWNlID0gbmV4dCgocC5kZXZpY2UgZm9yIHAgaW4gbmV0LnBhcmFtZXRlcnMoKSksIHRvcmNoLmRldmljZSgiY3B1IikpCiAg
+ICB3YXRjaCA9IF9Db252b2x1dGlvbnMoKQogICAgd2l0aCB0b3JjaC5ub19ncmFkKCksIHdhdGNoOgogICAgICAgIG91dCA9IG5l
+dC5ldmFsKCkodG9yY2gucmFuZCgyLCAzLCAzMiwgMzIsIGRldmljZT1kZXZpY2UpKQogICAgcmV0dXJuIHsKICAgICAgICAicGFy
+YW1ldGVycyI6IHBhcmFtZXRlcnMsCiAgICAgICAgImNvbnZvbHV0aW9ucyI6IHdhdGNoLnNlZW4sCiAgICAgICAgIm91dCI6IGxp
+c3Qob3V0LnNoYXBlKSBpZiBpc2luc3RhbmNlKG91dCwgdG9yY2guVGVuc29yKSBlbHNlIE5vbmUsCiAgICB9CgoKZGVmIGZpbGxl
+ZChzdHVkZW50LCBrd2FyZ3MsIHZhbHVlcywgeCwgdHJhaW5pbmcpOgogICAgIiIiVGhlIGxvZ2l0cyBvZiBjaWZhcl9yZXNuZXQo
+Kiprd2FyZ3MpIGluIGZsb2F0NjQgd2hlcmUgYWxsIHBhcnRzIG9mIG9uZSBzaGFwZSBoYXZlIG9uZSB2YWx1ZTsgdGhlIHN0ZW0n
+cyBpbnB1dC4KCiAgICBgdmFsdWVzYCBob2xkcyB0ZW5zb3JzIGJ5IHNoYXBlICgiMTYsMywzLDMiKSBmb3IgY29udm9sdXRpb25z
+IGFuZCB0aGUgbGluZWFyIGxheWVyLCBhbmQgYnkgY2hhbm5lbHMgYW5kIHBhcnQKICAgICgiMTYgd2VpZ2h0IikgZm9yIEJhdGNo
+Tm9ybS4KICAgICIiIgogICAgbmV0ID0gc3R1ZGVudC5jaWZhcl9yZXNuZXQoKiprd2FyZ3MpCiAgICBpZiBub3QgaXNpbnN0YW5j
+ZShuZXQsIG5uLk1vZHVsZSk6CiAgICAgICAgcmV0dXJuIE5vbmUKICAgIG5ldCA9IG5ldC5kb3VibGUoKS50byh4LmRldmljZSkK
+ICAgICMgQSBCYXRjaE5vcm0gb2YgdGhyZWUgY2hhbm5lbHMgbWF5IG5vcm1hbGlzZSB0aGUgaW1hZ2VzLgogICAgbm9ybXMgPSBb
+bSBmb3IgbSBpbiBuZXQubW9kdWxlcygpIGlmIGlzaW5zdGFuY2UobSwgbm4ubW9kdWxlcy5iYXRjaG5vcm0uX0JhdGNoTm9ybSkg
+YW5kIG0ubnVtX2ZlYXR1cmVzICE9IDNdCiAgICBpbnNpZGUgPSB7aWQocCkgZm9yIG0gaW4gbm9ybXMgZm9yIHAgaW4gbS5wYXJh
+bWV0ZXJzKCl9CiAgICB3aXRoIHRvcmNoLm5vX2dyYWQoKToKICAgICAgICBmb3IgbSBpbiBub3JtczoKICAgICAgICAgICAgaWYg
+bS53ZWlnaHQgaXMgTm9uZSBvciBtLnJ1bm5pbmdfbWVhbiBpcyBOb25lOgogICAgICAgICAgICAgICAgcmV0dXJuICJub3JtIgog
+ICAgICAgICAgICBpZiBmInttLm51bV9mZWF0dXJlc30gd2VpZ2h0IiBub3QgaW4gdmFsdWVzOgogICAgICAgICAgICAgICAgcmV0
+dXJuICJzaGFwZSIKICAgICAgICAgICAgZm9yIHBhcnQgaW4gKCJ3ZWlnaHQiLCAiYmlhcyIsICJydW5uaW5nX21lYW4iLCAicnVu
+bmluZ192YXIiKToKICAgICAgICAgICAgICAgIGdldGF0dHIobSwgcGFydCkuY29weV8odmFsdWVzW2Yie20ubnVtX2ZlYXR1cmVz
+fSB7cGFydH0iXSkKICAgICAgICBmb3IgcCBpbiBuZXQucGFyYW1ldGVycygpOgogICAgICAgICAgICBpZiBpZChwKSBub3QgaW4g
+aW5zaWRlOgogICAgICAgICAgICAgICAga2V5ID0gIiwiLmpvaW4obWFwKHN0ciwgcC5zaGFwZSkpCiAgICAgICAgICAgICAgICBp
+ZiBrZXkgbm90IGluIHZhbHVlczoKICAgICAgICAgICAgICAgICAgICByZXR1cm4gInNoYXBlIgogICAgICAgICAgICAgICAgcC5j
+b3B5Xyh2YWx1ZXNba2V5XSkKICAgIHdhdGNoID0gX0NvbnZvbHV0aW9ucygpCiAgICB3aXRoIHRvcmNoLm5vX2dyYWQoKSwgd2F0
+Y2g6CiAgICAgICAgbG9naXRzID0gbmV0LnRyYWluKHRyYWluaW5nKSh4LmNsb25lKCkpCiAgICByZXR1cm4gbG9naXRzLCB3YXRj
+aC5lbnRlcmVkCgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLSBxNTogdHJhaW5pbmcKCgpjbGFzcyBXYXRjaGVkKG5uLk1vZHVsZSk6CiAgICAiIiJBIHNtYWxs
+IG5ldCB0aGF0IG5vdGVzIHdoYXQgaXQgaXMgc2hvd246IG5vdGhpbmcsIGFsbCAoImFsbCIpLCBvciBvbmx5IHdoYXQgaXQgaXMg
+c2hvd24gaW4gZXZhbCBtb2RlICgiZXZhbCIpLiIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmLCB3aWR0aCwgY2xhc3Nlcywga2Vl
+cD0iIik6CiAgICAgICAgc3VwZXIoKS5fX2luaXRfXygpCiAgICAgICAgbGF5ZXJzID0gW10KICAgICAgICBmb3IgYSwgYiBpbiAo
+KDMsIHdpZHRoKSwgKHdpZHRoLCAyICogd2lkdGgpLCAoMiAqIHdpZHRoLCAyICogd2lkdGgpKToKICAgICAgICAgICAgbGF5ZXJz
+ICs9IFtubi5Db252MmQoYSwgYiwgMywgMiwgMSwgYmlhcz1GYWxzZSksIG5uLkJhdGNoTm9ybTJkKGIpLCBubi5SZUxVKCldCiAg
+ICAgICAgc2VsZi5ib2R5ID0gbm4uU2VxdWVudGlhbCgqbGF5ZXJzLCBubi5GbGF0dGVuKCksIG5uLkxpbmVhcigzMiAqIHdpZHRo
+LCBjbGFzc2VzKSkKICAgICAgICBzZWxmLmtlZXAgPSBrZWVwCiAgICAgICAgc2VsZi5zaG93biA9IFtdCgogICAgZGVmIGZvcndh
+cmQoc2VsZiwgeCk6CiAgICAgICAgbG9naXRzID0gc2VsZi5ib2R5KHgpCiAgICAgICAgbW9kZSA9IHNlbGYuYm9keVsxXS50cmFp
+bmluZyAgIyB0aGUgbW9kZSBvZiB0aGUgaW5uZXIgcGFydHMgaXMgdGhhdCBvZiBhIHJlYWwgbmV0d29yawogICAgICAgIGlmIHNl
+bGYua2VlcCA9PSAiYWxsIiBvciAoc2VsZi5rZWVwIGFuZCBub3QgbW9kZSk6CiAgICAgICAgICAgIHNlbGYuc2hvd24uYXBwZW5k
+KChtb2RlLCB4LmRldGFjaCgpLmZsb2F0KCkuY3B1KCkuY2xvbmUoKSwgbG9naXRzLmRldGFjaCgpLmZsb2F0KCkuY3B1KCkuY2xv
+bmUoKSkpCiAgICAgICAgcmV0dXJuIGxvZ2l0cwoKCmRlZiBfbmV0KHdpZHRoLCBjbGFzc2VzLCBkZXZpY2UsIGtlZXA9IiIpOgog
+ICAgdG9yY2gubWFudWFsX3NlZWQoMTEpCiAgICBuZXQgPSBXYXRjaGVkKHdpZHRoLCBjbGFzc2VzLCBrZWVwKS50byhkZXZpY2Up
+CiAgICByZXR1cm4gbmV0LnRyYWluKCkKCgpkZWYgX3BsYWluKHZhbHVlKToKICAgICIiIkEgbnVtYmVyLCBvciBhIGxpc3Qgb2Yg
+bnVtYmVycywgb2Ygd2hhdGV2ZXIga2luZDsgTm9uZSBpZiBpdCBpcyBuZWl0aGVyLiIiIgogICAgaWYgaXNpbnN0YW5jZSh2YWx1
+ZSwgdG9yY2guVGVuc29yIHwgbnAubmRhcnJheSk6CiAgICAgICAgdmFsdWUgPSB2YWx1ZS50b2xpc3QoKQogICAgaWYgaXNpbnN0
+YW5jZSh2YWx1ZSwgbGlzdCB8IHR1cGxlKToKICAgICAgICByZXR1cm4gW19wbGFpbihpdGVtKSBmb3IgaXRlbSBpbiB2YWx1ZV0K
+ICAgIGlmIGlzaW5zdGFuY2UodmFsdWUsIG5wLmdlbmVyaWMpOgogICAgICAgIHZhbHVlID0gdmFsdWUuaXRlbSgpCiAgICByZXR1
+cm4gZmxvYXQodmFsdWUpIGlmIGlzaW5zdGFuY2UodmFsdWUsIGludCB8IGZsb2F0KSBhbmQgbm90IGlzaW5zdGFuY2UodmFsdWUs
+IGJvb2wpIGVsc2UgTm9uZQoKCmRlZiBfaGlzdG9yeShoaXN0b3J5KToKICAgICIiIlRoZSB0aHJlZSBlbnRyaWVzIGFzIHBsYWlu
+IG51bWJlcnM7IGEgbWlzc2luZyBvbmUgaXMgbGVmdCBvdXQuIE5vbmUgaWYgaXQgaXMgbm8gZGljdC4iIiIKICAgIGlmIG5vdCBp
+c2luc3RhbmNlKGhpc3RvcnksIGRpY3QpOgogICAgICAgIHJldHVybiBOb25lCiAgICByZXR1cm4ge25hbWU6IF9wbGFpbihoaXN0
+b3J5W25hbWVdKSBmb3IgbmFtZSBpbiAoImxvc3MiLCAibHIiLCAidGVzdF9hY2N1cmFjeSIpIGlmIG5hbWUgaW4gaGlzdG9yeX0K
+CgpkZWYgX2NvcHkoZGF0YSk6CiAgICByZXR1cm4ge25hbWU6IHZhbHVlLmRldGFjaCgpLmNwdSgpLmNsb25lKCkgZm9yIG5hbWUs
+IHZhbHVlIGluIGRhdGEuaXRlbXMoKX0KCgpkZWYgX3N0YW5kYXJkKGltYWdlcyk6CiAgICAiIiJFYWNoIGNoYW5uZWwgb2YgZWFj
+aCBpbWFnZSB3aXRoIG1lYW4gMCBhbmQgYSBsZW5ndGggc3VjaCB0aGF0IHRoZSB3aG9sZSBpbWFnZSBoYXMgbGVuZ3RoIDE6IChO
+LCBDICogSCAqIFcpLgoKICAgIEl0IGRvZXMgbm90IGNoYW5nZSB3aGVuIGNoYW5uZWxzIGFyZSBzY2FsZWQgb3Igc2hpZnRlZCwg
+c28gdGhhdCBpbWFnZXMgYXJlIGtub3duIGFnYWluIGhvd2V2ZXIgdGhleSBhcmUgbm9ybWFsaXNlZC4KICAgICIiIgogICAgZmxh
+dCA9IGltYWdlcy5mbG9hdCgpLmZsYXR0ZW4oMikKICAgIGZsYXQgPSBmbGF0IC0gZmxhdC5tZWFuKDIsIGtlZXBkaW09VHJ1ZSkK
+ICAgIHJldHVybiBGLm5vcm1hbGl6ZShGLm5vcm1hbGl6ZShmbGF0LCBkaW09MikuZmxhdHRlbigxKSwgZGltPTEpCgoKZGVmIF9r
+bm93bihzaG93biwgZGF0YSk6CiAgICAiIiJXaGljaCBpbWFnZSBvZiB0aGUgZGF0YSBlYWNoIHNob3duIG9uZSBpcywgaG93IGFs
+aWtlIHRoZXkgYXJlLCBhbmQgd2hldGhlciBpdCBpcyBtaXJyb3JlZC4KCiAgICBOdW1iZXJzIGZyb20gbGVuKHhfdHJhaW4pIG9u
+IHN0YW5kIGZvciB0ZXN0IGltYWdlcy4KICAgICIiIgogICAgaW1hZ2VzID0gdG9yY2guY2F0KFtkYXRhWyJ4X3RyYWluIl0sIGRh
+dGFbInhfdGVzdCJdXSkKICAgIGlmIHNob3duLnNoYXBlWzE6XSAhPSBpbWFnZXMuc2hhcGVbMTpdOgogICAgICAgIHJldHVybiBb
+LTFdICogbGVuKHNob3duKSwgWzAuMF0gKiBsZW4oc2hvd24pLCBbRmFsc2VdICogbGVuKHNob3duKQogICAgbWluZSA9IF9zdGFu
+ZGFyZChzaG93bikKICAgIHBsYWluLCBtaXJyb3JlZCA9IG1pbmUgQCBfc3RhbmRhcmQoaW1hZ2VzKS5ULCBtaW5lIEAgX3N0YW5k
+YXJkKGltYWdlcy5mbGlwKC0xKSkuVAogICAgYmVzdCwgdHVybmVkID0gcGxhaW4ubWF4KDEpLCBtaXJyb3JlZC5tYXgoMSkKICAg
+IGxlZnQgPSB0dXJuZWQudmFsdWVzID4gYmVzdC52YWx1ZXMgKyAxZS0zCiAgICByZXR1cm4gKAogICAgICAgIHRvcmNoLndoZXJl
+KGxlZnQsIHR1cm5lZC5pbmRpY2VzLCBiZXN0LmluZGljZXMpLnRvbGlzdCgpLAogICAgICAgIHRvcmNoLndoZXJlKGxlZnQsIHR1
+cm5lZC52YWx1ZXMsIGJlc3QudmFsdWVzKS50b2xpc3QoKSwKICAgICAgICBsZWZ0LnRvbGlzdCgpLAogICAgKQoKCmRlZiBydW4o
+c3R1ZGVudCwgZGF0YSwgd2lkdGgsIGNsYXNzZXMsIHN0ZXBzLCBhdWdtZW50LCBzZWVkLCBkZXZpY2UsIGJhdGNoX3NpemUsIG5v
+aXNlPTApOgogICAgIiIiT25lIHRyYWluaW5nIHJ1biBvbiBhIHNtYWxsIG5ldDogaXRzIGhpc3RvcnksIHdoZXRoZXIgdGhlIG5l
+dCBhbmQgdGhlIGRhdGEgY2hhbmdlZCwgYW5kIHdoYXQgd2FzIHNob3duIHRvIGl0LgoKICAgIGBub2lzZWAgc2VlZHMgdGhlIGds
+b2JhbCBnZW5lcmF0b3JzIGJlZm9yZSB0aGUgcnVuOiBvbmx5IGBzZWVkYCBtYXkgZGVjaWRlLgogICAgIiIiCiAgICBuZXQgPSBf
+bmV0KHdpZHRoLCBjbGFzc2VzLCBkZXZpY2UsIGtlZXA9ImFsbCIpCiAgICBiZWZvcmUgPSBbcC5kZXRhY2goKS5jcHUoKS5jbG9u
+ZSgpIGZvciBwIGluIG5ldC5wYXJhbWV0ZXJzKCldCiAgICB0b3JjaC5tYW51YWxfc2VlZCgxMDAgKyBub2lzZSkKICAgIG5wLnJh
+bmRvbS5zZWVkKDEwMCArIG5vaXNlKQogICAgcmFuZG9tLnNlZWQoMTAwICsgbm9pc2UpCiAgICByYXRlcyA9IFtdCgogICAgZGVm
+IG5vdGUob3B0aW1pemVyLCBhcmdzLCBrd2FyZ3MpOgogICAgICAgIHJhdGVzLmFwcGVuZChbZmxvYXQoZ3JvdXBbImxyIl0pIGZv
+ciBncm91cCBpbiBvcHRpbWl6ZXIucGFyYW1fZ3JvdXBzXSkKCiAgICBvd24gPSBfY29weShkYXRhKQogICAgaG9vayA9IHJlZ2lz
+dGVyX29wdGltaXplcl9zdGVwX3ByZV9ob29rKG5vdGUpCiAgICB0cnk6CiAgICAgICAgaGlzdG9yeSA9IHN0dWRlbnQudHJhaW4o
+bmV0LCBvd24sIHN0ZXBzLCBhdWdtZW50LCBzZWVkLCBkZXZpY2UsIGJhdGNoX3NpemUpCiAgICBmaW5hbGx5OgogICAgICAgIGhv
+b2sucmVtb3ZlKCkKICAgIG5ldC5rZWVwID0gIiIKICAgIGRhdGEgPSBfY29weShkYXRhKQogICAgc2hvd24gPSBbXQogICAgZm9y
+IG1vZGUsIGltYWdlcywgbG9naXRzIGluIG5ldC5zaG93bjoKICAgICAgICBudW1iZXJzLCBhbGlrZSwgbWlycm9yZWQgPSBfa25v
+d24oaW1hZ2VzLCBkYXRhKQogICAgICAgIGVudHJ5ID0geyJ0cmFpbmluZyI6IG1vZGUsICJudW1iZXJzIjogbnVtYmVycywgImFs
+aWtlIjogYWxpa2UsICJtaXJyb3JlZCI6IG1pcnJvcmVkLCAibG9naXRzIjogbG9naXRzfQogICAgICAgIHNob3duLmFwcGVuZChl
+bnRyeSkKICAgIHBpY3R1cmVzID0gW2ltYWdlcyBmb3IgbW9kZSwgaW1hZ2VzLCBfIGluIG5ldC5zaG93biBpZiBtb2RlXQogICAg
+bmV0LnNob3duID0gW10KICAgIG1vdmVkID0gW2Zsb2F0KChwLmRldGFjaCgpLmNwdSgpIC0gcSkuYWJzKCkubWF4KCkpIGZvciBw
+LCBxIGluIHppcChuZXQucGFyYW1ldGVycygpLCBiZWZvcmUsIHN0cmljdD1UcnVlKV0KICAgIHJldHVybiB7CiAgICAgICAgImhp
+c3RvcnkiOiBfaGlzdG9yeShoaXN0b3J5KSwKICAgICAgICAic2FtZSBkYXRhIjogYWxsKAogICAgICAgICAgICBuYW1lIGluIG93
+biBhbmQgb3duW25hbWVdLmR0eXBlID09IHZhbHVlLmR0eXBlIGFuZCB0b3JjaC5lcXVhbChvd25bbmFtZV0uY3B1KCksIHZhbHVl
+KQogICAgICAgICAgICBmb3IgbmFtZSwgdmFsdWUgaW4gZGF0YS5pdGVtcygpCiAgICAgICAgKSwKICAgICAgICAibW92ZWQiOiBt
+b3ZlZCwKICAgICAgICAicmF0ZXMiOiByYXRlcywKICAgICAgICAibmV0IjogX0hvbGRlcihuZXQpLAogICAgICAgICJzaG93biI6
+IHNob3duLAogICAgICAgICJkaXN0aW5jdCI6IGxlbih7aW1hZ2UubnVtcHkoKS50b2J5dGVzKCkgZm9yIGltYWdlcyBpbiBwaWN0
+dXJlcyBmb3IgaW1hZ2UgaW4gaW1hZ2VzfSksCiAgICB9CgoKY2xhc3MgX0hvbGRlcjoKICAgICIiIktlZXBzIGEgbmV0IGJlc2lk
+ZSB0aGUgc3R1ZGVudCdzIGNvZGUgYXMgYSBoYW5kbGUuIiIiCgogICAgZGVmIF9faW5pdF9fKHNlbGYsIG5ldCk6CiAgICAgICAg
+c2VsZi5uZXQgPSBuZXQKCgpkZWYgYW5zd2VycyhzdHVkZW50LCBob2xkZXIsIGltYWdlcywgZGV2aWNlKToKICAgICIiIlRoZSBs
+b2dpdHMgb2YgYSBuZXQgdGhhdCB3YXMgdHJhaW5lZCBiZWZvcmUsIGluIGV2YWwgbW9kZSwgZm9yIGZsb2F0IGltYWdlcy4iIiIK
+ICAgIG5ldCA9IGhvbGRlci5uZXQuZXZhbCgpCiAgICB3aXRoIHRvcmNoLm5vX2dyYWQoKToKICAgICAgICByZXR1cm4gdG9yY2gu
+Y2F0KFtuZXQocGFydC50byhkZXZpY2UpKS5mbG9hdCgpLmNwdSgpIGZvciBwYXJ0IGluIGltYWdlcy5zcGxpdCgyNTApXSkKCgpk
+ZWYgbWFyZ2luKHN0dWRlbnQsIHJ1bnMsIHdpZHRoLCBjbGFzc2VzLCBzdGVwcywgZGV2aWNlLCBiYXRjaF9zaXplKToKICAgICIi
+IkZvciBlYWNoIG9mIHNldmVyYWwgcnVucyAoZGF0YSwgc2VlZCk6IHRoZSBsb2dpdHMgb2YgbmV0cyB0cmFpbmVkIHdpdGhvdXQg
+YW5kIHdpdGggYXVnbWVudGF0aW9uLgoKICAgIFRha2VuIGFyZSB0aGUgbG9naXRzIHRoYXQgdGhlIG5ldCBnYXZlIHdoZW4gdHJh
+aW4gbWVhc3VyZWQgaXQsIHNvIHRoYXQgbm9ybWFsaXNlZCBpbWFnZXMgYXJlIHdlbGNvbWU7IGlmIGl0IHdhcyBub3QKICAgIHNo
+b3duIGFsbCB0ZXN0IGltYWdlcyBpbiBldmFsIG1vZGUsIHRob3NlIGZvciB0aGUgaW1hZ2VzIGluIFswLCAxXS4KICAgICIiIgog
+ICAgZm91bmQgPSBbXQogICAgZm9yIGRhdGEsIHNlZWQgaW4gcnVuczoKICAgICAgICBwYWlyID0gW10KICAgICAgICBmb3IgYXVn
+bWVudCBpbiAoRmFsc2UsIFRydWUpOgogICAgICAgICAgICBuZXQgPSBfbmV0KHdpZHRoLCBjbGFzc2VzLCBkZXZpY2UsIGtlZXA9
+ImV2YWwiKQogICAgICAgICAgICBzdHVkZW50LnRyYWluKG5ldCwgX2NvcHkoZGF0YSksIHN0ZXBzLCBhdWdtZW50LCBzZWVkLCBk
+ZXZpY2UsIGJhdGNoX3NpemUpCiAgICAgICAgICAgIG5ldC5rZWVwLCBzaG93biwgbmV0LnNob3duID0gIiIsIG5ldC5zaG93biwg
+W10KICAgICAgICAgICAgcGFpci5hcHBlbmQoX21lYXN1cmVkKG5ldCwgc2hvd24sIF9jb3B5KGRhdGEpLCBkZXZpY2UpKQogICAg
+ICAgIGZvdW5kLmFwcGVuZChwYWlyKQogICAgcmV0dXJuIGZvdW5kCgoKZGVmIF9tZWFzdXJlZChuZXQsIHNob3duLCBkYXRhLCBk
+ZXZpY2UpOgogICAgIiIiVGhlIGxhc3QgbG9naXRzIG9mIGVhY2ggdGVzdCBpbWFnZSwgb2YgdGhvc2UgdGhhdCB0aGUgbmV0IHdh
+cyBzaG93bjsgZWxzZSB3aGF0IGl0IGFuc3dlcnMgbm93LiIiIgogICAgZmlyc3QsIGNvdW50LCBsYXN0ID0gbGVuKGRhdGFbInhf
+dHJhaW4iXSksIGxlbihkYXRhWyJ4X3Rlc3QiXSksIHt9CiAgICBmb3IgXywgaW1hZ2VzLCBsb2dpdHMgaW4gc2hvd246CiAgICAg
+ICAgZm9yIG51bWJlciwgYWxpa2UsIG1pcnJvcmVkLCByb3cgaW4gemlwKCpfa25vd24oaW1hZ2VzLCBkYXRhKSwgbG9naXRzLCBz
+dHJpY3Q9VHJ1ZSk6CiAgICAgICAgICAgIGlmIG51bWJlciA+PSBmaXJzdCBhbmQgYWxpa2UgPiAwLjk5OSBhbmQgbm90IG1pcnJv
+cmVkOgogICAgICAgICAgICAgICAgbGFzdFtudW1iZXIgLSBmaXJzdF0gPSByb3cKICAgIGlmIGxlbihsYXN0KSA9PSBjb3VudDoK
+ICAgICAgICByZXR1cm4gdG9yY2guc3RhY2soW2xhc3RbaV0gZm9yIGkgaW4gcmFuZ2UoY291bnQpXSkKICAgIHJldHVybiBhbnN3
+ZXJzKE5vbmUsIF9Ib2xkZXIobmV0KSwgZGF0YVsieF90ZXN0Il0uZmxvYXQoKSAvIDI1NSwgZGV2aWNlKQoKCmNsYXNzIExvcHNp
+ZGVkKG5uLk1vZHVsZSk6CiAgICAiIiJBIGxpbmVhciBjbGFzc2lmaWVyIHdpdGggZHJvcG91dCB3aG9zZSBsb2dpdHMgZGVwZW5k
+IG9uIGxlZnQgYW5kIHJpZ2h0OyBpdCBub3RlcyBob3cgaXQgaXMgY2FsbGVkLiIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmLCB3
+ZWlnaHQpOgogICAgICAgIHN1cGVyKCkuX19pbml0X18oKQogICAgICAgIHNlbGYud2VpZ2h0ID0gbm4uUGFyYW1ldGVyKHdlaWdo
+dC5jbG9uZSgpKQogICAgICAgIHNlbGYuZHJvcCA9IG5uLkRyb3BvdXQoMC41KQogICAgICAgIHNlbGYuY2FsbHMgPSBbXQoKICAg
+IGRlZiBmb3J3YXJkKHNlbGYsIHgpOgogICAgICAgIHNlbGYuY2FsbHMuYXBwZW5kKChzZWxmLmRyb3AudHJhaW5pbmcsIHRvcmNo
+LmlzX2dyYWRfZW5hYmxlZCgpKSkKICAgICAgICByZXR1cm4gc2VsZi5kcm9wKHguZmxhdHRlbigxKSkgQCBzZWxmLndlaWdodAoK
+CmRlZiB0d29fbG9va3Moc3R1ZGVudCwgd2VpZ2h0LCB4LCB0cmFpbmluZyk6CiAgICAiIiJXaGF0IHR0YV9wcmVkaWN0IHJldHVy
+bnMgZm9yIGEgbGluZWFyIGNsYXNzaWZpZXIsIGFuZCB3aGF0IGhhcHBlbmVkIHRvIGl0LiIiIgogICAgbmV0ID0gTG9wc2lkZWQo
+d2VpZ2h0KS50byh4LmRldmljZSkudHJhaW4odHJhaW5pbmcpCiAgICBvdXQgPSBzdHVkZW50LnR0YV9wcmVkaWN0KG5ldCwgeCkK
+ICAgIHJldHVybiB7CiAgICAgICAgIm91dCI6IG91dCwKICAgICAgICAiYXR0YWNoZWQiOiBpc2luc3RhbmNlKG91dCwgdG9yY2gu
+VGVuc29yKSBhbmQgb3V0LnJlcXVpcmVzX2dyYWQsCiAgICAgICAgIm1vZGUiOiBuZXQudHJhaW5pbmcgPT0gdHJhaW5pbmcgYW5k
+IG5ldC5kcm9wLnRyYWluaW5nID09IHRyYWluaW5nLAogICAgICAgICJpbiB0cmFpbmluZyI6IGFueShtb2RlIGZvciBtb2RlLCBf
+IGluIG5ldC5jYWxscyksCiAgICAgICAgImNhbGxzIjogbGVuKG5ldC5jYWxscyksCiAgICAgICAgInVuY2hhbmdlZCI6IHRvcmNo
+LmVxdWFsKG5ldC53ZWlnaHQuZGV0YWNoKCksIHdlaWdodCksCiAgICB9CgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBxNjogd2VpZ2h0cwoKCmRlZiBsb2Fk
+X3dlaWdodHNfaW50byhzdHVkZW50LCBkYXRhLCBrd2FyZ3MpOgogICAgIiIiVGhlIHN0dWRlbnQncyBuZXR3b3JrIHdpdGggdGhl
+IHdlaWdodHMsIGFzIGEgaGFuZGxlLiIiIgogICAgcmV0dXJuIGxvYWRfYnl0ZXMoZGF0YSwgc3R1ZGVudC5jaWZhcl9yZXNuZXQo
+Kiprd2FyZ3MpKQoKCmRlZiBsb2dpdHMoc3R1ZGVudCwgbW9kZWwsIGltYWdlcyk6CiAgICAiIiJUaGUgbG9naXRzIGZvciBmbG9h
+dCBpbWFnZXMgaW4gWzAsIDFdLCBpbiBldmFsIG1vZGUuIiIiCiAgICBtb2RlbCA9IG1vZGVsLnRvKGltYWdlcy5kZXZpY2UpCiAg
+ICByZXR1cm4gYmF0Y2hlZF9sb2dpdHMobW9kZWwsIGltYWdlcykKCgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tIHN0YW5kLWlucyBmb3IgZWFybGllciBwYXJ0cwoKCmRlZiBsaWJyYXJ5
+X3BhZF9hbmRfY3JvcChpbWcsIHNpemUsIHRvcCwgbGVmdCwgcGFkZGluZyk6CiAgICAiIiJwYWRfYW5kX2Nyb3AsIGluIHBsYWNl
+IG9mIHRoZSBzdHVkZW50J3MuIiIiCiAgICByZXR1cm4gRi5wYWQoaW1nLCAocGFkZGluZywpICogNClbLi4uLCB0b3AgOiB0b3Ag
+KyBzaXplLCBsZWZ0IDogbGVmdCArIHNpemVdCgoKZGVmIGxpYnJhcnlfaGZsaXAoaW1nKToKICAgICIiImhmbGlwLCBpbiBwbGFj
+ZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgogICAgcmV0dXJuIHRvcmNoLmZsaXAoaW1nLCAoLTEsKSkKCgpkZWYgX2NoYW5uZWxzKHZh
+bHVlcywgaW1nKToKICAgIHJldHVybiB0b3JjaC5hc190ZW5zb3IodmFsdWVzLCBkdHlwZT1pbWcuZHR5cGUsIGRldmljZT1pbWcu
+ZGV2aWNlKS52aWV3KC0xLCAxLCAxKQoKCmRlZiBsaWJyYXJ5X25vcm1hbGl6ZShpbWcsIG1lYW4sIHN0ZCk6CiAgICAiIiJub3Jt
+YWxpemUsIGluIHBsYWNlIG9mIHRoZSBzdHVkZW50J3MuIiIiCiAgICByZXR1cm4gKGltZyAtIF9jaGFubmVscyhtZWFuLCBpbWcp
+KSAvIF9jaGFubmVscyhzdGQsIGltZykKCgpkZWYgbGlicmFyeV9kZW5vcm1hbGl6ZShpbWcsIG1lYW4sIHN0ZCk6CiAgICAiIiJk
+ZW5vcm1hbGl6ZSwgaW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIKICAgIHJldHVybiBpbWcgKiBfY2hhbm5lbHMoc3RkLCBp
+bWcpICsgX2NoYW5uZWxzKG1lYW4sIGltZykKCgpkZWYgbGlicmFyeV9yYW5kb21fY3JvcF9mbGlwKGJhdGNoLCBwYWRkaW5nLCBn
+ZW5lcmF0b3IpOgogICAgIiIicmFuZG9tX2Nyb3BfZmxpcCwgaW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIKICAgIHBsYWNl
+ID0gYmF0Y2guZGV2aWNlIGlmIGdlbmVyYXRvciBpcyBOb25lIGVsc2UgZ2VuZXJhdG9yLmRldmljZQogICAgc2l6ZSA9IGJhdGNo
+LnNoYXBlWy0xXQogICAgcGFkZGVkID0gRi5wYWQoYmF0Y2gsIChwYWRkaW5nLCkgKiA0KQogICAgdG9wLCBsZWZ0ID0gdG9yY2gu
+cmFuZGludCgyICogcGFkZGluZyArIDEsICgyLCBsZW4oYmF0Y2gpKSwgZ2VuZXJhdG9yPWdlbmVyYXRvciwgZGV2aWNlPXBsYWNl
+KS50b2xpc3QoKQogICAgY29pbnMgPSAodG9yY2gucmFuZChsZW4oYmF0Y2gpLCBnZW5lcmF0b3I9Z2VuZXJhdG9yLCBkZXZpY2U9
+cGxhY2UpIDwgMC41KS50b2xpc3QoKQogICAgb3V0ID0gW10KICAgIGZvciBpbWFnZSwgaSwgaiwgY29pbiBpbiB6aXAocGFkZGVk
+LCB0b3AsIGxlZnQsIGNvaW5zLCBzdHJpY3Q9VHJ1ZSk6CiAgICAgICAgY3V0ID0gaW1hZ2VbOiwgaSA6IGkgKyBzaXplLCBqIDog
+aiArIHNpemVdCiAgICAgICAgb3V0LmFwcGVuZChjdXQuZmxpcCgtMSkgaWYgY29pbiBlbHNlIGN1dCkKICAgIHJldHVybiB0b3Jj
+aC5zdGFjayhvdXQpCgoKZGVmIGxpYnJhcnlfY29sb3Jfaml0dGVyKGJhdGNoLCBicmlnaHRuZXNzLCBjb250cmFzdCwgZ2VuZXJh
+dG9yKToKICAgICIiImNvbG9yX2ppdHRlciwgaW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIKICAgIHBsYWNlID0gYmF0Y2gu
+ZGV2aWNlIGlmIGdlbmVyYXRvciBpcyBOb25lIGVsc2UgZ2VuZXJhdG9yLmRldmljZQogICAgc2hhcGUgPSAobGVuKGJhdGNoKSwg
+MSwgMSwgMSkKICAgIGIsIGMgPSAoCiAgICAgICAgKG1heCgwLjAsIDEgLSB2KSArICgxICsgdiAtIG1heCgwLjAsIDEgLSB2KSkg
+KiB0b3JjaC5yYW5kKHNoYXBlLCBnZW5lcmF0b3I9Z2VuZXJhdG9yLCBkZXZpY2U9cGxhY2UpKS50byhiYXRjaCkKICAgICAgICBm
+b3IgdiBpbiAoYnJpZ2h0bmVzcywgY29udHJhc3QpCiAgICApCiAgICBicmlnaHQgPSAoYmF0Y2ggKiBiKS5jbGFtcCgwLCAxKQog
+ICAgd2VpZ2h0cyA9IHRvcmNoLnRlbnNvcihbMC4yOTg5LCAwLjU4NywgMC4xMTRdKS50byhiYXRjaCkudmlldygzLCAxLCAxKQog
+ICAgbWVhbiA9IChicmlnaHQgKiB3ZWlnaHRzKS5zdW0oMSwga2VlcGRpbT1UcnVlKS5tZWFuKCgyLCAzKSwga2VlcGRpbT1UcnVl
+KQogICAgcmV0dXJuIChtZWFuICsgYyAqIChicmlnaHQgLSBtZWFuKSkuY2xhbXAoMCwgMSkKCgpkZWYgbGlicmFyeV9jdXRvdXQo
+YmF0Y2gsIHNpemUsIGdlbmVyYXRvcik6CiAgICAiIiJjdXRvdXQsIGluIHBsYWNlIG9mIHRoZSBzdHVkZW50J3MuIiIiCiAgICBw
+bGFjZSA9IGJhdGNoLmRldmljZSBpZiBnZW5lcmF0b3IgaXMgTm9uZSBlbHNlIGdlbmVyYXRvci5kZXZpY2UKICAgIG91dCA9IGJh
+dGNoLmNsb25lKCkKICAgIGZvciBpbWFnZSBpbiBvdXQ6CiAgICAgICAgaSwgaiA9IChpbnQodG9yY2gucmFuZGludChuLCAoKSwg
+Z2VuZXJhdG9yPWdlbmVyYXRvciwgZGV2aWNlPXBsYWNlKSkgLSBzaXplIC8vIDIgZm9yIG4gaW4gaW1hZ2Uuc2hhcGVbMTpdKQog
+ICAgICAgIGltYWdlWzosIG1heCgwLCBpKSA6IG1heCgwLCBpICsgc2l6ZSksIG1heCgwLCBqKSA6IG1heCgwLCBqICsgc2l6ZSld
+ID0gMAogICAgcmV0dXJuIG91dAoKCmRlZiBsaWJyYXJ5X21peHVwKHgsIHksIGFscGhhLCBudW1fY2xhc3NlcywgZ2VuZXJhdG9y
+KToKICAgICIiIm1peHVwLCBpbiBwbGFjZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgogICAgbGFtLCBvdGhlciA9IF9sYW1fYW5kX3Bh
+cnRuZXJzKHgsIGFscGhhLCBnZW5lcmF0b3IpCiAgICB0ID0gRi5vbmVfaG90KHksIG51bV9jbGFzc2VzKS5mbG9hdCgpCiAgICBy
+ZXR1cm4gbGFtICogeCArICgxIC0gbGFtKSAqIHhbb3RoZXJdLCBsYW0gKiB0ICsgKDEgLSBsYW0pICogdFtvdGhlcl0KCgpkZWYg
+bGlicmFyeV9jdXRtaXgoeCwgeSwgYWxwaGEsIG51bV9jbGFzc2VzLCBnZW5lcmF0b3IpOgogICAgIiIiY3V0bWl4LCBpbiBwbGFj
+ZSBvZiB0aGUgc3R1ZGVudCdzOiBoYWxmIHRoZSB3aWR0aC4iIiIKICAgIF8sIG90aGVyID0gX2xhbV9hbmRfcGFydG5lcnMoeCwg
+YWxwaGEsIGdlbmVyYXRvcikKICAgIHQgPSBGLm9uZV9ob3QoeSwgbnVtX2NsYXNzZXMpLmZsb2F0KCkKICAgIGhhbGYgPSB4LnNo
+YXBlWy0xXSAvLyAyCiAgICBvdXQgPSB4LmNsb25lKCkKICAgIG91dFsuLi4sIDpoYWxmXSA9IHhbb3RoZXJdWy4uLiwgOmhhbGZd
+CiAgICBzaGFyZSA9IGhhbGYgLyB4LnNoYXBlWy0xXQogICAgcmV0dXJuIG91dCwgKDEgLSBzaGFyZSkgKiB0ICsgc2hhcmUgKiB0
+W290aGVyXQoKCmRlZiBfbGFtX2FuZF9wYXJ0bmVycyh4LCBhbHBoYSwgZ2VuZXJhdG9yKToKICAgIHBsYWNlID0geC5kZXZpY2Ug
+aWYgZ2VuZXJhdG9yIGlzIE5vbmUgZWxzZSBnZW5lcmF0b3IuZGV2aWNlCiAgICBzZWVkID0gaW50KHRvcmNoLnJhbmRpbnQoMioq
+NDAsICgpLCBnZW5lcmF0b3I9Z2VuZXJhdG9yLCBkZXZpY2U9cGxhY2UpKQogICAgbGFtID0gZmxvYXQobnAucmFuZG9tLmRlZmF1
+bHRfcm5nKHNlZWQpLmJldGEoYWxwaGEsIGFscGhhKSkgaWYgYWxwaGEgZWxzZSAxLjAKICAgIHJldHVybiBsYW0sIHRvcmNoLnJh
+bmQobGVuKHgpLCBnZW5lcmF0b3I9Z2VuZXJhdG9yLCBkZXZpY2U9cGxhY2UpLmFyZ3NvcnQoKS50byh4LmRldmljZSkKCgpkZWYg
+bGlicmFyeV9zb2Z0X2Nyb3NzX2VudHJvcHkobG9naXRzLCB0YXJnZXRzLCBsYWJlbF9zbW9vdGhpbmc9MC4wKToKICAgICIiInNv
+ZnRfY3Jvc3NfZW50cm9weSwgaW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIKICAgIHJldHVybiBGLmNyb3NzX2VudHJvcHko
+bG9naXRzLCB0YXJnZXRzLCBsYWJlbF9zbW9vdGhpbmc9bGFiZWxfc21vb3RoaW5nKQoKCmRlZiBsaWJyYXJ5X2Nvc2luZV9scihz
+dGVwLCB0b3RhbF9zdGVwcywgYmFzZV9sciwgd2FybXVwX3N0ZXBzPTAsIG1pbl9scj0wLjApOgogICAgIiIiY29zaW5lX2xyLCBp
+biBwbGFjZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgogICAgaWYgc3RlcCA8IHdhcm11cF9zdGVwczoKICAgICAgICByZXR1cm4gYmFz
+ZV9sciAqIHN0ZXAgLyB3YXJtdXBfc3RlcHMKICAgIGlmIHN0ZXAgPj0gdG90YWxfc3RlcHM6CiAgICAgICAgcmV0dXJuIG1pbl9s
+cgogICAgdHVybiA9IG5wLnBpICogKHN0ZXAgLSB3YXJtdXBfc3RlcHMpIC8gKHRvdGFsX3N0ZXBzIC0gd2FybXVwX3N0ZXBzKQog
+ICAgcmV0dXJuIGZsb2F0KG1pbl9sciArIChiYXNlX2xyIC0gbWluX2xyKSAqICgxICsgbnAuY29zKHR1cm4pKSAvIDIpCgoKY2xh
+c3MgX0Jsb2NrKG5uLk1vZHVsZSk6CiAgICBkZWYgX19pbml0X18oc2VsZiwgYSwgYiwgc3RyaWRlKToKICAgICAgICBzdXBlcigp
+Ll9faW5pdF9fKCkKICAgICAgICBzZWxmLmMxLCBzZWxmLm4xID0gbm4uQ29udjJkKGEsIGIsIDMsIHN0cmlkZSwgMSwgYmlhcz1G
+YWxzZSksIG5uLkJhdGNoTm9ybTJkKGIpCiAgICAgICAgc2VsZi5jMiwgc2VsZi5uMiA9IG5uLkNvbnYyZChiLCBiLCAzLCAxLCAx
+LCBiaWFzPUZhbHNlKSwgbm4uQmF0Y2hOb3JtMmQoYikKICAgICAgICBzYW1lID0gYSA9PSBiIGFuZCBzdHJpZGUgPT0gMQogICAg
+ICAgIHNlbGYucyA9IG5uLlNlcXVlbnRpYWwoKSBpZiBzYW1lIGVsc2Ugbm4uU2VxdWVudGlhbChubi5Db252MmQoYSwgYiwgMSwg
+c3RyaWRlLCBiaWFzPUZhbHNlKSwgbm4uQmF0Y2hOb3JtMmQoYikpCgogICAgZGVmIGZvcndhcmQoc2VsZiwgeCk6CiAgICAgICAg
+cmV0dXJuIHRvcmNoLnJlbHUoc2VsZi5uMihzZWxmLmMyKHRvcmNoLnJlbHUoc2VsZi5uMShzZWxmLmMxKHgpKSkpKSArIHNlbGYu
+cyh4KSkKCgpkZWYgbGlicmFyeV9jaWZhcl9yZXNuZXQoZGVwdGhfYmxvY2tzPSgyLCAyLCAyKSwgd2lkdGg9MTYsIG51bV9jbGFz
+c2VzPTEwKToKICAgICIiImNpZmFyX3Jlc25ldCwgaW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIKICAgIGxheWVycyA9IFtu
+bi5Db252MmQoMywgd2lkdGgsIDMsIDEsIDEsIGJpYXM9RmFsc2UpLCBubi5CYXRjaE5vcm0yZCh3aWR0aCksIG5uLlJlTFUoKV0K
+ICAgIGEgPSB3aWR0aAogICAgZm9yIHN0YWdlLCBjb3VudCBpbiBlbnVtZXJhdGUoZGVwdGhfYmxvY2tzKToKICAgICAgICBmb3Ig
+aSBpbiByYW5nZShjb3VudCk6CiAgICAgICAgICAgIGxheWVycy5hcHBlbmQoX0Jsb2NrKGEsIHdpZHRoICogMioqc3RhZ2UsIDIg
+aWYgc3RhZ2UgYW5kIG5vdCBpIGVsc2UgMSkpCiAgICAgICAgICAgIGEgPSB3aWR0aCAqIDIqKnN0YWdlCiAgICByZXR1cm4gbm4u
+U2VxdWVudGlhbCgqbGF5ZXJzLCBubi5BZGFwdGl2ZUF2Z1Bvb2wyZCgxKSwgbm4uRmxhdHRlbigpLCBubi5MaW5lYXIoYSwgbnVt
+X2NsYXNzZXMpKQo=
+"""), "probes.py", "exec"))

@@ -1,601 +1,314 @@
-"""What must run beside the student's code: folders, pictures, small networks, and loops that watch their training."""
-
-from __future__ import annotations
-
-import contextlib
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
-
-import torch
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
-
-from deepmarks.checkpoints import load_bytes
-
-# ------------------------------------------------------------------------------------------------- q1: folders
-
-
-class _InterruptedError(BaseException):
-    """The laptop was closed."""
-
-
-_MOVES = (
-    (os, "rename"), (os, "replace"), (os, "link"), (os, "unlink"), (os, "remove"), (os, "rmdir"),
-    (shutil, "copy"), (shutil, "copy2"), (shutil, "copyfile"), (shutil, "move"), (shutil, "rmtree"),
-)  # fmt: skip
-"""What moves or removes a file or a folder; pathlib's methods call those of `os`."""
-
-
-@contextmanager
-def _interrupted_after(moves):
-    """Raise after so many moves or removals; functions that call each other count once."""
-    done, depth, originals = [0], [0], [(module, name, getattr(module, name)) for module, name in _MOVES]
-
-    def counted(function):
-        def call(*args, **kwargs):
-            depth[0] += 1
-            try:
-                result = function(*args, **kwargs)
-            finally:
-                depth[0] -= 1
-            if depth[0] == 0:
-                done[0] += 1
-                if done[0] == moves:
-                    raise _InterruptedError
-            return result
-
-        return call
-
-    for module, name, function in originals:
-        setattr(module, name, counted(function))
-    try:
-        yield
-    finally:
-        for module, name, function in originals:
-            setattr(module, name, function)
-
-
-def reorganised(student, which, files, folders, runs, text_root, after):
-    """What is below a folder with `files` after `which` has run: results, files, and folders without anything in them.
-
-    `files` maps paths to bytes, `folders` lists empty ones. With `after`, a run before is interrupted after that many
-    moves and removals.
-    """
-    function = getattr(student, which)
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch) / "tiny imagenet"
-        root.mkdir()
-        for path in folders:
-            (root / path).mkdir(parents=True, exist_ok=True)
-        for path, data in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(data)
-        given = str(root) if text_root else root
-        before = os.getcwd()
-        try:
-            if after:
-                try:
-                    with _interrupted_after(after):
-                        function(given)
-                except _InterruptedError:
-                    pass
-            results = [function(given) is None for _ in range(runs)]
-        finally:
-            os.chdir(before)
-        found, empty = {}, []
-        for path in sorted(root.rglob("*")):
-            name = path.relative_to(root).as_posix()
-            if path.is_file():
-                found[name] = path.read_bytes()
-            elif path.is_dir() and not any(path.iterdir()):
-                empty.append(name)
-    return {"none": results, "files": found, "empty": empty}
-
-
-# ------------------------------------------------------------------------------------------------ q2: transforms
-
-
-def _plain(value):
-    """A tensor's data without its subclass (torchvision has some); anything else as it is."""
-    return value.as_subclass(torch.Tensor) if isinstance(value, torch.Tensor) else value
-
-
-def transformed(student, train, pictures, every=1):
-    """What make_transforms(train) makes of pictures (H, W, 3) uint8; only each `every`-th pixel comes back."""
-    from PIL import Image
-
-    chain = student.make_transforms(train)
-    found = []
-    for pixels in pictures:
-        result = _plain(chain(Image.fromarray(pixels)))
-        if not isinstance(result, torch.Tensor):
-            found.append({"type": type(result).__name__, "shape": None, "dtype": None, "values": None})
-            continue
-        values = result[..., ::every, ::every] if result.ndim >= 2 else result
-        found.append(
-            {"type": "Tensor", "shape": tuple(result.shape), "dtype": str(result.dtype), "values": values.clone()}
-        )
-    return found
-
-
-# ---------------------------------------------------------------------------------------------- q3: small networks
-
-
-class _Wide(nn.Sequential):
-    """Convolution, normalisation, ReLU, once more, and a mean over the picture."""
-
-    def __init__(self, channels, norm):
-        super().__init__(
-            nn.Conv2d(3, channels, 3, 2, 1, bias=False), norm(channels), nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, 2, 1), norm(channels), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        )  # fmt: skip
-
-
-class _Resnetlike(nn.Module):
-    """The head is called fc."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = _Wide(6, nn.BatchNorm2d)
-        self.fc = nn.Linear(6, 9)
-
-    def forward(self, x):
-        return self.fc(self.layers(x))
-
-
-class _Efficientlike(nn.Module):
-    """The head is classifier.1, behind a dropout; made first, so that its parameters are not the last ones."""
-
-    def __init__(self):
-        super().__init__()
-        self.classifier = nn.Sequential(nn.Dropout(0.5), nn.Linear(5, 11))
-        self.features = _Wide(5, nn.BatchNorm2d)
-
-    def forward(self, x):
-        return self.classifier(self.features(x))
-
-
-class _Vgglike(nn.Module):
-    """Three linear layers in classifier, of which the last is the head, and something behind it."""
-
-    def __init__(self):
-        super().__init__()
-        self.features = _Wide(4, nn.BatchNorm2d)
-        self.classifier = nn.Sequential(
-            nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 7), nn.ReLU(), nn.Linear(7, 10), nn.Identity()
-        )
-
-    def forward(self, x):
-        return self.classifier(self.features(x))
-
-
-class _Transformerlike(nn.Module):
-    """Two kinds of normalisation that keep no statistics, and a head deep inside (heads.inner.head)."""
-
-    def __init__(self):
-        super().__init__()
-        self.stem = _Wide(6, lambda channels: nn.GroupNorm(2, channels))
-        self.mlp = nn.ModuleDict({"norm": nn.LayerNorm(6), "up": nn.Linear(6, 8), "down": nn.Linear(8, 6)})
-        self.heads = nn.ModuleDict({"inner": nn.ModuleDict({"norm": nn.LayerNorm(6), "head": nn.Linear(6, 13)})})
-
-    def forward(self, x):
-        x = self.stem(x)
-        x = x + self.mlp["down"](torch.relu(self.mlp["up"](self.mlp["norm"](x))))
-        return self.heads["inner"]["head"](self.heads["inner"]["norm"](x))
-
-
-def _resnet18():
-    from torchvision.models import resnet18
-
-    return resnet18(num_classes=15)
-
-
-_NETWORKS = {
-    "resnet-like": _Resnetlike,
-    "efficientnet-like": _Efficientlike,
-    "vgg-like": _Vgglike,
-    "transformer-like": _Transformerlike,
-    "resnet18": _resnet18,
-}
-HEADS = {
-    "resnet-like": "fc",
-    "efficientnet-like": "classifier.1",
-    "vgg-like": "classifier.5",
-    "transformer-like": "heads.inner.head",
-    "resnet18": "fc",
-}
-
-
-def _network(kind, device):
-    """A network with used statistics."""
-    model = _NETWORKS[kind]()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            nn.init.normal_(module.running_mean, std=0.3)
-            nn.init.uniform_(module.running_var, 0.5, 2.0)
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.3)
-    return model.to(device)
-
-
-def with_new_head(student, kind, classes, device):
-    """What replace_head does to a network."""
-    model = _network(kind, "cpu")
-    before = dict(model.named_modules())
-    weights = {name: value.clone() for name, value in model.state_dict().items()}
-    result = student.replace_head(model, classes)
-    after = dict(model.named_modules())
-    head = after.get(HEADS[kind])
-    own = {name: value for name, value in model.state_dict().items() if not name.startswith(HEADS[kind] + ".")}
-    kept = {name: value for name, value in weights.items() if not name.startswith(HEADS[kind] + ".")}
-    shape = None
-    if isinstance(result, nn.Module):
-        # If it raises, what else is found says why.
-        with torch.no_grad(), contextlib.suppress(RuntimeError, TypeError, ValueError):
-            shape = tuple(result.eval()(torch.randn(2, 3, 32, 32)).shape)
-    return {
-        "module": isinstance(result, nn.Module),
-        "in place": result is model,
-        "changed": sorted(name for name in before if after.get(name) is not before[name]),
-        "new": sorted(name for name in after if name not in before),
-        "sizes": (head.in_features, head.out_features) if isinstance(head, nn.Linear) else None,
-        "bias": isinstance(head, nn.Linear) and head.bias is not None,
-        "rest kept": own.keys() == kept.keys() and all(torch.equal(own[name], kept[name]) for name in kept),
-        "shape": shape,
-        "trainable": all(p.requires_grad for p in model.parameters()),
-    }
-
-
-def frozen(student, kind, device):
-    """What freeze_backbone leaves trainable, and what changes when the network is used in train mode."""
-    model = _network(kind, device)
-    x = torch.randn(6, 3, 32, 32, device=device) * 2 + 1
-    with torch.no_grad():
-        given = model.eval()(x)
-    result = student.freeze_backbone(model.train())
-    if isinstance(result, nn.Module):
-        model = result
-    trainable = sorted(name for name, p in model.named_parameters() if p.requires_grad)
-
-    def snapshot():
-        return {name: value.clone() for name, value in model.named_buffers() if "running" in name}
-
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0  # so that outputs of both modes can be compared
-    with torch.no_grad():
-        model.eval()
-        before, calm = snapshot(), model(x)
-        model.train()
-        first = model(x)
-        for _ in range(2):
-            model.eval()
-            model.train()
-            again = model(x)
-        after = snapshot()
-        model.eval()
-        end = model(x)
-    model.train()
-    return {
-        "trainable": trainable,
-        "all": sorted(name for name, _ in model.named_parameters()),
-        "same when frozen": torch.allclose(calm, given, rtol=1e-4, atol=1e-4),
-        "statistics kept": before.keys() == after.keys() and all(torch.equal(before[n], after[n]) for n in before),
-        "same in train mode": torch.allclose(first, calm, rtol=1e-4, atol=1e-4),
-        "same after train again": torch.allclose(again, calm, rtol=1e-4, atol=1e-4),
-        "same at the end": torch.allclose(end, calm, rtol=1e-4, atol=1e-4),
-    }
-
-
-_UNSAID = 77.0
-
-
-def grouped(student, kind, freeze, lr_backbone, lr_head, weight_decay):
-    """For each parameter by name: how often it is in a group, its learning rate and decay; what is no group's."""
-    model = _network(kind, "cpu")
-    head = HEADS[kind]
-    if freeze == "backbone":
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad = name.startswith(head + ".")
-    elif freeze == "first":
-        next(model.parameters()).requires_grad = False
-    groups = student.param_groups(model, lr_backbone, lr_head, weight_decay)
-    groups = [dict(group) for group in groups]
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    found, strangers, unsaid = {}, 0, set()
-    for group in groups:
-        members = group["params"]
-        members = [members] if isinstance(members, torch.Tensor) else list(members)
-        group["params"] = members
-        for parameter in members:
-            if id(parameter) not in names:
-                strangers += 1
-                continue
-            count = found.get(names[id(parameter)], (0,))[0] + 1
-            lr, decay = group.get("lr", _UNSAID), group.get("weight_decay", _UNSAID)
-            unsaid |= {key for key in ("lr", "weight_decay") if key not in group}
-            found[names[id(parameter)]] = (count, float(lr), float(decay))
-    twice = sorted(name for name, value in found.items() if value[0] > 1)
-    usable = True
-    if not twice and not strangers:
-        try:
-            torch.optim.SGD([g for g in groups if g["params"]], lr=_UNSAID)
-        except Exception:
-            usable = False
-    norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
-    return {
-        "found": found,
-        "twice": twice,
-        "strangers": strangers,
-        "unsaid": sorted(unsaid),
-        "usable": usable,
-        "trainable": sorted(name for name, p in model.named_parameters() if p.requires_grad),
-        "norms": sorted(
-            f"{name}.{own}"
-            for name, module in model.named_modules() if isinstance(module, norms)
-            for own, _ in module.named_parameters(recurse=False)
-        ),
-    }  # fmt: skip
-
-
-# -------------------------------------------------------------------------------------------------- q4: the loop
-
-
-class _Watched(nn.Module):
-    """BatchNorm and a linear layer that note how they are called."""
-
-    def __init__(self, state):
-        super().__init__()
-        self.norm = nn.BatchNorm1d(state["linear.weight"].shape[1], dtype=torch.float64)
-        self.linear = nn.Linear(*reversed(state["linear.weight"].shape), dtype=torch.float64)
-        self.load_state_dict(state)
-        self.seen = []
-
-    def forward(self, x):
-        self.seen.append((self.training and self.norm.training, torch.is_grad_enabled(), len(x)))
-        return self.linear(self.norm(x))
-
-
-class _Counted(DataLoader):
-    """Counts how often it is walked through."""
-
-    def __iter__(self):
-        self.__dict__["passes"] = self.__dict__.get("passes", 0) + 1
-        return super().__iter__()
-
-
-class _CountedStepLR(torch.optim.lr_scheduler.StepLR):
-    """Counts its steps; the first is the one of its construction."""
-
-    count = 0
-
-    def step(self, *args, **kwargs):
-        self.count += 1
-        return super().step(*args, **kwargs)
-
-
-_OPTIMIZERS = {
-    "sgd": lambda parameters, lr: torch.optim.SGD(parameters, lr, momentum=0.8),
-    "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr),
-}
-
-
-def trained(student, state, data, batch_size, optimizer, lr, schedule, epochs, device):
-    """What train_model makes of a small float64 network: its history, its last state, and how it was called."""
-    model = _Watched(state).to(device)
-    loaders = {
-        part: _Counted(TensorDataset(x.cpu(), y.cpu()), batch_size, shuffle=False) for part, (x, y) in data.items()
-    }
-    steps = _OPTIMIZERS[optimizer](model.parameters(), lr)
-    scheduler = _CountedStepLR(steps, *schedule) if schedule else None
-    recording = torch.is_grad_enabled()
-    try:
-        result = student.train_model(model, loaders, nn.CrossEntropyLoss(), steps, scheduler, epochs, device)
-        left_recording = torch.is_grad_enabled()
-    finally:
-        torch.set_grad_enabled(recording)
-    seen = list(model.seen)
-    pair = isinstance(result, tuple | list) and len(result) == 2
-    best, history = result if pair else (None, None)
-    ready = isinstance(best, nn.Module) and isinstance(history, dict)
-    return {
-        "pair": ready,
-        "history": {str(key): [_number(v) for v in values] for key, values in history.items()} if ready else None,
-        "state": {name: value.detach().clone() for name, value in best.state_dict().items()} if ready else None,
-        "given": {name: value.detach().clone() for name, value in model.state_dict().items()},
-        "seen": seen,
-        "passes": {part: loader.__dict__.get("passes", 0) for part, loader in loaders.items()},
-        "scheduler steps": scheduler.count - 1 if scheduler else 0,
-        "recording": left_recording,
-        "trainable": all(p.requires_grad for p in model.parameters()),
-    }
-
-
-def _number(value):
-    return value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
-
-
-# ------------------------------------------------------------------------------------------- q5: features, probe
-
-
-class _Backbone(nn.Module):
-    """A known function of its inputs, with batch statistics and dropout in train mode; maps or vectors."""
-
-    def __init__(self, weight, maps):
-        super().__init__()
-        self.weight = nn.Parameter(weight.clone())
-        self.norm, self.dropout = nn.BatchNorm1d(weight.shape[1], affine=False), nn.Dropout(0.5)
-        self.maps, self.seen = maps, []
-
-    def forward(self, x):
-        self.seen.append((self.training, torch.is_grad_enabled(), len(x)))
-        h = self.dropout(self.norm(x @ self.weight))
-        return h.view(len(h), *self.maps) if self.maps else h
-
-
-def extracted(student, weight, maps, x, y, batch_size, training, device, seed):
-    """What extract_features returns for a loader that shuffles, with the order in which it gave the samples."""
-    backbone = _Backbone(weight, maps).to(device).train(training)
-    numbers = torch.arange(len(x))
-    order = []
-
-    class Loader(_Counted):
-        def __iter__(self):
-            for own, labels, which in super().__iter__():
-                order.append(which)
-                yield own, labels
-
-    loader = Loader(
-        TensorDataset(x.cpu(), y.cpu(), numbers),
-        batch_size,
-        shuffle=True,
-        generator=torch.Generator().manual_seed(seed),
-    )
-    recording = torch.is_grad_enabled()
-    try:
-        result = student.extract_features(backbone, loader, device)
-    finally:
-        torch.set_grad_enabled(recording)
-    pair = isinstance(result, tuple | list) and len(result) == 2
-    features, labels = result if pair else (None, None)
-    ready = pair and isinstance(features, torch.Tensor) and isinstance(labels, torch.Tensor)
-    return {
-        "pair": ready,
-        "features": features.detach() if ready else None,
-        "labels": labels.detach() if ready else None,
-        "attached": ready and features.requires_grad,
-        "order": torch.cat(order) if order else torch.zeros(0, dtype=torch.int64),
-        "passes": loader.__dict__.get("passes", 0),
-        "train mode": any(mode for mode, _, _ in backbone.seen),
-        "recorded": any(grad for _, grad, _ in backbone.seen),
-        "running mean": backbone.norm.running_mean.clone(),
-        "samples": sum(count for _, _, count in backbone.seen),
-    }
-
-
-def probed(student, features, labels, classes, seeds, l2):
-    """Weight and bias of linear_probe for each seed; None for what is no nn.Linear."""
-    found = []
-    for seed in seeds:
-        result = student.linear_probe(features, labels, classes, seed, l2)
-        if not isinstance(result, nn.Linear):
-            return None
-        bias = result.bias
-        found.append((result.weight.detach().clone(), None if bias is None else bias.detach().clone()))
-    return found
-
-
-# --------------------------------------------------------------------------------------------- q6: checkpoints
-
-
-class _Net(nn.Module):
-    """Dropout and a linear layer."""
-
-    def __init__(self, inputs, classes):
-        super().__init__()
-        self.dropout, self.linear = nn.Dropout(0.6), nn.Linear(inputs, classes)
-
-    def forward(self, x):
-        return self.linear(self.dropout(x))
-
-
-def _written(state, kind, folder):
-    """The state_dict in a file of one of the formats."""
-    half = {name: value.half() for name, value in state.items()} if kind.endswith("half") else state
-    suffix = "." + kind.split()[0]
-    path = Path(folder) / f"weights{suffix}"
-    if suffix == ".safetensors":
-        from safetensors.torch import save_file
-
-        save_file({name: value.contiguous() for name, value in half.items()}, path)
-    else:
-        torch.save(half, path)
-    return path
-
-
-def evaluated(student, state, kind, x, y, batch_size, text_path, device):
-    """What evaluate_checkpoint returns for weights in a file, and whether it recorded gradients."""
-    recorded, loaded = [], []
-
-    def look(layer, *_):
-        recorded.append((torch.is_grad_enabled(), layer.training))
-        loaded.append(torch.allclose(layer.weight.detach().float().cpu(), state["linear.weight"].cpu(), atol=1e-3))
-
-    def build():
-        model = _Net(x.shape[1], state["linear.weight"].shape[0])
-        model.linear.register_forward_hook(look)
-        return model
-
-    loader = DataLoader(TensorDataset(x.cpu(), y.cpu()), batch_size)
-    with tempfile.TemporaryDirectory() as folder:
-        path = _written({name: value.cpu() for name, value in state.items()}, kind, folder)
-        result = student.evaluate_checkpoint(str(path) if text_path else path, build, loader, device)
-    if isinstance(result, tuple | list):
-        result = tuple(_number(value) for value in result)
-    return {
-        "result": result,
-        "recorded": any(grad for grad, _ in recorded),
-        "train mode": any(mode for _, mode in recorded),
-        "built": bool(recorded),
-        "loaded": all(loaded),
-    }
-
-
-class _Trap:
-    """Leaves a harmless trace when it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
-
-
-def trapped(student, state, x, y, whole, device):
-    """Whether code in a pickled file ran (`whole`: in the place of the state_dict, else inside), and an error came."""
-    with tempfile.TemporaryDirectory() as folder:
-        mark, path = str(Path(folder) / "mark"), Path(folder) / "weights.pt"
-        torch.save(_Trap(mark) if whole else {**state, "more": _Trap(mark)}, path)
-        if os.path.exists(mark):
-            raise RuntimeError("saving alone has set the trap off")
-        try:
-            student.evaluate_checkpoint(
-                path,
-                lambda: _Net(x.shape[1], state["linear.weight"].shape[0]),
-                DataLoader(TensorDataset(x, y), 8),
-                device,
-            )
-            raised = False
-        except NotImplementedError:
-            raise
-        except Exception:
-            raised = True
-        return {"ran": os.path.exists(mark), "raised": raised}
-
-
-def misfit(student, state, x, y, kind, device):
-    """Whether evaluate_checkpoint refuses weights of other names."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = _written({name.replace("linear", "head"): value for name, value in state.items()}, kind, folder)
-        try:
-            student.evaluate_checkpoint(
-                path,
-                lambda: _Net(x.shape[1], state["linear.weight"].shape[0]),
-                DataLoader(TensorDataset(x, y), 8),
-                device,
-            )
-        except NotImplementedError:
-            raise
-        except Exception:
-            return True
-    return False
-
-
-def head_arrays(student, data, classes, width):
-    """Weight and bias of a linear head in a file that only torch can open."""
-    head = load_bytes(data, nn.Linear(width, classes))
-    return head.weight.detach(), head.bias.detach()
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
+
+import base64
+
+exec(compile(base64.b64decode("""
+IiIiV2hhdCBtdXN0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOiBmb2xkZXJzLCBwaWN0dXJlcywgc21hbGwgbmV0d29y
+a3MsIGFuZCBsb29wcyB0aGF0IHdhdGNoIHRoZWlyIHRyYWluaW5nLiIiIgoKZnJvbSBfX2Z1dHVyZV9fIGltcG9ydCBhbm5vdGF0
+aW9ucwoKaW1wb3J0IGNvbnRleHRsaWIKaW1wb3J0IG9zCmltcG9ydCBzaHV0aWwKaW1wb3J0IHRlbXBmaWxlCmZyb20gY29udGV4
+dGxpYiBpbXBvcnQgY29udGV4dG1hbmFnZXIKZnJvbSBwYXRobGliIGltcG9ydCBQYXRoCgppbXBvcnQgdG9yY2gKZnJvbSB0b3Jj
+aCBpbXBvcnQgbm4KZnJvbSB0b3JjaC51dGlscy5kYXRhIGltcG9ydCBEYXRhTG9hZGVyLCBUZW5zb3JEYXRhc2V0Cgpmcm9tIGRl
+ZXBtYXJrcy5jaGVja3BvaW50cyBpbXBvcnQgbG9hZF9ieXRlcwoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tIHExOiBmb2xkZXJz
+CgoKY2xhc3MgX0ludGVycnVwdGVkRXJyb3IoQmFzZUV4Y2VwdGlvbik6CiAgICAiIiJUaGUgbGFwdG9wIHdhcyBjbG9zZWQuIiIi
+CgoKX01PVkVTID0gKAogICAgKG9zLCAicmVuYW1lIiksIChvcywgInJlcGxhY2UiKSwgKG9zLCAibGluayIpLCAob3MsICJ1bmxp
+bmsiKSwgKG9zLCAicmVtb3ZlIiksIChvcywgInJtZGlyIiksCiAgICAoc2h1dGlsLCAiY29weSIpLCAoc2h1dGlsLCAiY29weTIi
+KSwgKHNodXRpbCwgImNvcHlmaWxlIiksIChzaHV0aWwsICJtb3ZlIiksIChzaHV0aWwsICJybXRyZWUiKSwKKSAgIyBmbXQ6IHNr
+aXAKIiIiV2hhdCBtb3ZlcyBvciByZW1vdmVzIGEgZmlsZSBvciBhIGZvbGRlcjsgcGF0aGxpYidzIG1ldGhvZHMgY2FsbCB0aG9z
+ZSBvZiBgb3NgLiIiIgoKCkBjb250ZXh0bWFuYWdlcgpkZWYgX2ludGVycnVwdGVkX2FmdGVyKG1vdmVzKToKICAgICIiIlJhaXNl
+IGFmdGVyIHNvIG1hbnkgbW92ZXMgb3IgcmVtb3ZhbHM7IGZ1bmN0aW9ucyB0aGF0IGNhbGwgZWFjaCBvdGhlciBjb3VudCBvbmNl
+LiIiIgogICAgZG9uZSwgZGVwdGgsIG9yaWdpbmFscyA9IFswXSwgWzBdLCBbKG1vZHVsZSwgbmFtZSwgZ2V0YXR0cihtb2R1bGUs
+IG5hbWUpKSBmb3IgbW9kdWxlLCBuYW1lIGluIF9NT1ZFU10KCiAgICBkZWYgY291bnRlZChmdW5jdGlvbik6CiAgICAgICAgZGVm
+IGNhbGwoKmFyZ3MsICoqa3dhcmdzKToKICAgICAgICAgICAgZGVwdGhbMF0gKz0gMQogICAgICAgICAgICB0cnk6CiAgICAgICAg
+ICAgICAgICByZXN1bHQgPSBmdW5jdGlvbigqYXJncywgKiprd2FyZ3MpCiAgICAgICAgICAgIGZpbmFsbHk6CiAgICAgICAgICAg
+ICAgICBkZXB0aFswXSAtPSAxCiAgICAgICAgICAgIGlmIGRlcHRoWzBdID09IDA6CiAgICAgICAgICAgICAgICBkb25lWzBdICs9
+IDEKICAgICAgICAgICAgICAgIGlmIGRvbmVbMF0gPT0gbW92ZXM6CiAgICAgICAgICAgICAgICAgICAgcmFpc2UgX0ludGVycnVw
+dGVkRXJyb3IKICAgICAgICAgICAgcmV0dXJuIHJlc3VsdAoKICAgICAgICByZXR1cm4gY2FsbAoKICAgIGZvciBtb2R1bGUsIG5h
+bWUsIGZ1bmN0aW9uIGluIG9yaWdpbmFsczoKICAgICAgICBzZXRhdHRyKG1vZHVsZSwgbmFtZSwgY291bnRlZChmdW5jdGlvbikp
+CiAgICB0cnk6CiAgICAgICAgeWllbGQKICAgIGZpbmFsbHk6CiAgICAgICAgZm9yIG1vZHVsZSwgbmFtZSwgZnVuY3Rpb24gaW4g
+b3JpZ2luYWxzOgogICAgICAgICAgICBzZXRhdHRyKG1vZHVsZSwgbmFtZSwgZnVuY3Rpb24pCgoKZGVmIHJlb3JnYW5pc2VkKHN0
+dWRlbnQsIHdoaWNoLCBmaWxlcywgZm9sZGVycywgcnVucywgdGV4dF9yb290LCBhZnRlcik6CiAgICAiIiJXaGF0IGlzIGJlbG93
+IGEgZm9sZGVyIHdpdGggYGZpbGVzYCBhZnRlciBgd2hpY2hgIGhhcyBydW46IHJlc3VsdHMsIGZpbGVzLCBhbmQgZm9sZGVycyB3
+aXRob3V0IGFueXRoaW5nIGluIHRoZW0uCgogICAgYGZpbGVzYCBtYXBzIHBhdGhzIHRvIGJ5dGVzLCBgZm9sZGVyc2AgbGlzdHMg
+ZW1wdHkgb25lcy4gV2l0aCBgYWZ0ZXJgLCBhIHJ1biBiZWZvcmUgaXMgaW50ZXJydXB0ZWQgYWZ0ZXIgdGhhdCBtYW55CiAgICBt
+b3ZlcyBhbmQgcmVtb3ZhbHMuCiAgICAiIiIKICAgIGZ1bmN0aW9uID0gZ2V0YXR0cihzdHVkZW50LCB3aGljaCkKICAgIHdpdGgg
+dGVtcGZpbGUuVGVtcG9yYXJ5RGlyZWN0b3J5KCkgYXMgc2NyYXRjaDoKICAgICAgICByb290ID0gUGF0aChzY3JhdGNoKSAvICJ0
+aW55IGltYWdlbmV0IgogICAgICAgIHJvb3QubWtkaXIoKQogICAgICAgIGZvciBwYXRoIGluIGZvbGRlcnM6CiAgICAgICAgICAg
+IChyb290IC8gcGF0aCkubWtkaXIocGFyZW50cz1UcnVlLCBleGlzdF9vaz1UcnVlKQogICAgICAgIGZvciBwYXRoLCBkYXRhIGlu
+IGZpbGVzLml0ZW1zKCk6CiAgICAgICAgICAgIChyb290IC8gcGF0aCkucGFyZW50Lm1rZGlyKHBhcmVudHM9VHJ1ZSwgZXhpc3Rf
+b2s9VHJ1ZSkKICAgICAgICAgICAgKHJvb3QgLyBwYXRoKS53cml0ZV9ieXRlcyhkYXRhKQogICAgICAgIGdpdmVuID0gc3RyKHJv
+b3QpIGlmIHRleHRfcm9vdCBlbHNlIHJvb3QKICAgICAgICBiZWZvcmUgPSBvcy5nZXRjd2QoKQogICAgICAgIHRyeToKICAgICAg
+ICAgICAgaWYgYWZ0ZXI6CiAgICAgICAgICAgICAgICB0cnk6CiAgICAgICAgICAgICAgICAgICAgd2l0aCBfaW50ZXJydXB0ZWRf
+YWZ0ZXIoYWZ0ZXIpOgogICAgICAgICAgICAgICAgICAgICAgICBmdW5jdGlvbihnaXZlbikKICAgICAgICAgICAgICAgIGV4Y2Vw
+dCBfSW50ZXJydXB0ZWRFcnJvcjoKICAgICAgICAgICAgICAgICAgICBwYXNzCiAgICAgICAgICAgIHJlc3VsdHMgPSBbZnVuY3Rp
+b24oZ2l2ZW4pIGlzIE5vbmUgZm9yIF8gaW4gcmFuZ2UocnVucyldCiAgICAgICAgZmluYWxseToKICAgICAgICAgICAgb3MuY2hk
+aXIoYmVmb3JlKQogICAgICAgIGZvdW5kLCBlbXB0eSA9IHt9LCBbXQogICAgICAgIGZvciBwYXRoIGluIHNvcnRlZChyb290LnJn
+bG9iKCIqIikpOgogICAgICAgICAgICBuYW1lID0gcGF0aC5yZWxhdGl2ZV90byhyb290KS5hc19wb3NpeCgpCiAgICAgICAgICAg
+IGlmIHBhdGguaXNfZmlsZSgpOgogICAgICAgICAgICAgICAgZm91bmRbbmFtZV0gPSBwYXRoLnJlYWRfYnl0ZXMoKQogICAgICAg
+ICAgICBlbGlmIHBhdGguaXNfZGlyKCkgYW5kIG5vdCBhbnkocGF0aC5pdGVyZGlyKCkpOgogICAgICAgICAgICAgICAgZW1wdHku
+YXBwZW5kKG5hbWUpCiAgICByZXR1cm4geyJub25lIjogcmVzdWx0cywgImZpbGVzIjogZm91bmQsICJlbXB0eSI6IGVtcHR5fQoK
+CiMgLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tIHEyOiB0cmFuc2Zvcm1zCgoKZGVmIF9wbGFpbih2YWx1ZSk6CiAgICAiIiJBIHRlbnNv
+cidzIGRhdGEgd2l0aG91dCBpdHMgc3ViY2xhc3MgKHRvcmNodmlzaW9uIGhhcyBzb21lKTsgYW55dGhpbmcgZWxzZSBhcyBpdCBp
+cy4iIiIKICAgIHJldHVybiB2YWx1ZS5hc19zdWJjbGFzcyh0b3JjaC5UZW5zb3IpIGlmIGlzaW5zdGFuY2UodmFsdWUsIHRvcmNo
+LlRlbnNvcikgZWxzZSB2YWx1ZQoKCmRlZiB0cmFuc2Zvcm1lZChzdHVkZW50LCB0cmFpbiwgcGljdHVyZXMsIGV2ZXJ5PTEpOgog
+ICAgIiIiV2hhdCBtYWtlX3RyYW5zZm9ybXModHJhaW4pIG1ha2VzIG9mIHBpY3R1cmVzIChILCBXLCAzKSB1aW50ODsgb25seSBl
+YWNoIGBldmVyeWAtdGggcGl4ZWwgY29tZXMgYmFjay4iIiIKICAgIGZyb20gUElMIGltcG9ydCBJbWFnZQoKICAgIGNoYWluID0g
+c3R1ZGVudC5tYWtlX3RyYW5zZm9ybXModHJhaW4pCiAgICBmb3VuZCA9IFtdCiAgICBmb3IgcGl4ZWxzIGluIHBpY3R1cmVzOgog
+ICAgICAgIHJlc3VsdCA9IF9wbGFpbihjaGFpbihJbWFnZS5mcm9tYXJyYXkocGl4ZWxzKSkpCiAgICAgICAgaWYgbm90IGlzaW5z
+dGFuY2UocmVzdWx0LCB0b3JjaC5UZW5zb3IpOgogICAgICAgICAgICBmb3VuZC5hcHBlbmQoeyJ0eXBlIjogdHlwZShyZXN1bHQp
+Ll9fbmFtZV9fLCAic2hhcGUiOiBOb25lLCAiZHR5cGUiOiBOb25lLCAidmFsdWVzIjogTm9uZX0pCiAgICAgICAgICAgIGNvbnRp
+bnVlCiAgICAgICAgdmFsdWVzID0gcmVzdWx0Wy4uLiwgOjpldmVyeSwgOjpldmVyeV0gaWYgcmVzdWx0Lm5kaW0gPj0gMiBlbHNl
+IHJlc3VsdAogICAgICAgIGZvdW5kLmFwcGVuZCgKICAgICAgICAgICAgeyJ0eXBlIjogIlRlbnNvciIsICJzaGFwZSI6IHR1cGxl
+KHJlc3VsdC5zaGFwZSksICJkdHlwZSI6IHN0cihyZXN1bHQuZHR5cGUpLCAidmFsdWVzIjogdmFsdWVzLmNsb25lKCl9CiAgICAg
+ICAgKQogICAgcmV0dXJuIGZvdW5kCgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tIHEzOiBzbWFsbCBuZXR3b3JrcwoKCmNsYXNzIF9X
+aWRlKG5uLlNlcXVlbnRpYWwpOgogICAgIiIiQ29udm9sdXRpb24sIG5vcm1hbGlzYXRpb24sIFJlTFUsIG9uY2UgbW9yZSwgYW5k
+IGEgbWVhbiBvdmVyIHRoZSBwaWN0dXJlLiIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmLCBjaGFubmVscywgbm9ybSk6CiAgICAg
+ICAgc3VwZXIoKS5fX2luaXRfXygKICAgICAgICAgICAgbm4uQ29udjJkKDMsIGNoYW5uZWxzLCAzLCAyLCAxLCBiaWFzPUZhbHNl
+KSwgbm9ybShjaGFubmVscyksIG5uLlJlTFUoKSwKICAgICAgICAgICAgbm4uQ29udjJkKGNoYW5uZWxzLCBjaGFubmVscywgMywg
+MiwgMSksIG5vcm0oY2hhbm5lbHMpLCBubi5SZUxVKCksCiAgICAgICAgICAgIG5uLkFkYXB0aXZlQXZnUG9vbDJkKDEpLCBubi5G
+bGF0dGVuKCksCiAgICAgICAgKSAgIyBmbXQ6IHNraXAKCgpjbGFzcyBfUmVzbmV0bGlrZShubi5Nb2R1bGUpOgogICAgIiIiVGhl
+IGhlYWQgaXMgY2FsbGVkIGZjLiIiIgoKICAgIGRlZiBfX2luaXRfXyhzZWxmKToKICAgICAgICBzdXBlcigpLl9faW5pdF9fKCkK
+ICAgICAgICBzZWxmLmxheWVycyA9IF9XaWRlKDYsIG5uLkJhdGNoTm9ybTJkKQogICAgICAgIHNlbGYuZmMgPSBubi5MaW5lYXIo
+NiwgOSkKCiAgICBkZWYgZm9yd2FyZChzZWxmLCB4KToKICAgICAgICByZXR1cm4gc2VsZi5mYyhzZWxmLmxheWVycyh4KSkKCgpj
+bGFzcyBfRWZmaWNpZW50bGlrZShubi5Nb2R1bGUpOgogICAgIiIiVGhlIGhlYWQgaXMgY2xhc3NpZmllci4xLCBiZWhpbmQgYSBk
+cm9wb3V0OyBtYWRlIGZpcnN0LCBzbyB0aGF0IGl0cyBwYXJhbWV0ZXJzIGFyZSBub3QgdGhlIGxhc3Qgb25lcy4iIiIKCiAgICBk
+ZWYgX19pbml0X18oc2VsZik6CiAgICAgICAgc3VwZXIoKS5fX2luaXRfXygpCiAgICAgICAgc2VsZi5jbGFzc2lmaWVyID0gbm4u
+U2VxdWVudGlhbChubi5Ecm9wb3V0KDAuNSksIG5uLkxpbmVhcig1LCAxMSkpCiAgICAgICAgc2VsZi5mZWF0dXJlcyA9IF9XaWRl
+KDUsIG5uLkJhdGNoTm9ybTJkKQoKICAgIGRlZiBmb3J3YXJkKHNlbGYsIHgpOgogICAgICAgIHJldHVybiBzZWxmLmNsYXNzaWZp
+ZXIoc2VsZi5mZWF0dXJlcyh4KSkKCgpjbGFzcyBfVmdnbGlrZShubi5Nb2R1bGUpOgogICAgIiIiVGhyZWUgbGluZWFyIGxheWVy
+cyBpbiBjbGFzc2lmaWVyLCBvZiB3aGljaCB0aGUgbGFzdCBpcyB0aGUgaGVhZCwgYW5kIHNvbWV0aGluZyBiZWhpbmQgaXQuIiIi
+CgogICAgZGVmIF9faW5pdF9fKHNlbGYpOgogICAgICAgIHN1cGVyKCkuX19pbml0X18oKQogICAgICAgIHNlbGYuZmVhdHVyZXMg
+PSBfV2lkZSg0LCBubi5CYXRjaE5vcm0yZCkKICAgICAgICBzZWxmLmNsYXNzaWZpZXIgPSBubi5TZXF1ZW50aWFsKAogICAgICAg
+ICAgICBubi5MaW5lYXIoNCwgOCksIG5uLkJhdGNoTm9ybTFkKDgpLCBubi5SZUxVKCksIG5uLkxpbmVhcig4LCA3KSwgbm4uUmVM
+VSgpLCBubi5MaW5lYXIoNywgMTApLCBubi5JZGVudGl0eSgpCiAgICAgICAgKQoKICAgIGRlZiBmb3J3YXJkKHNlbGYsIHgpOgog
+ICAgICAgIHJldHVybiBzZWxmLmNsYXNzaWZpZXIoc2VsZi5mZWF0dXJlcyh4KSkKCgpjbGFzcyBfVHJhbnNmb3JtZXJsaWtlKG5u
+Lk1vZHVsZSk6CiAgICAiIiJUd28ga2luZHMgb2Ygbm9ybWFsaXNhdGlvbiB0aGF0IGtlZXAgbm8gc3RhdGlzdGljcywgYW5kIGEg
+aGVhZCBkZWVwIGluc2lkZSAoaGVhZHMuaW5uZXIuaGVhZCkuIiIiCgogICAgZGVmIF9faW5pdF9fKHNlbGYpOgogICAgICAgIHN1
+cGVyKCkuX19pbml0X18oKQogICAgICAgIHNlbGYuc3RlbSA9IF9XaWRlKDYsIGxhbWJkYSBjaGFubmVsczogbm4uR3JvdXBOb3Jt
+KDIsIGNoYW5uZWxzKSkKICAgICAgICBzZWxmLm1scCA9IG5uLk1vZHVsZURpY3QoeyJub3JtIjogbm4uTGF5ZXJOb3JtKDYpLCAi
+dXAiOiBubi5MaW5lYXIoNiwgOCksICJkb3duIjogbm4uTGluZWFyKDgsIDYpfSkKICAgICAgICBzZWxmLmhlYWRzID0gbm4uTW9k
+dWxlRGljdCh7ImlubmVyIjogbm4uTW9kdWxlRGljdCh7Im5vcm0iOiBubi5MYXllck5vcm0oNiksICJoZWFkIjogbm4uTGluZWFy
+KDYsIDEzKX0pfSkKCiAgICBkZWYgZm9yd2FyZChzZWxmLCB4KToKICAgICAgICB4ID0gc2VsZi5zdGVtKHgpCiAgICAgICAgeCA9
+IHggKyBzZWxmLm1scFsiZG93biJdKHRvcmNoLnJlbHUoc2VsZi5tbHBbInVwIl0oc2VsZi5tbHBbIm5vcm0iXSh4KSkpKQogICAg
+ICAgIHJldHVybiBzZWxmLmhlYWRzWyJpbm5lciJdWyJoZWFkIl0oc2VsZi5oZWFkc1siaW5uZXIiXVsibm9ybSJdKHgpKQoKCmRl
+ZiBfcmVzbmV0MTgoKToKICAgIGZyb20gdG9yY2h2aXNpb24ubW9kZWxzIGltcG9ydCByZXNuZXQxOAoKICAgIHJldHVybiByZXNu
+ZXQxOChudW1fY2xhc3Nlcz0xNSkKCgpfTkVUV09SS1MgPSB7CiAgICAicmVzbmV0LWxpa2UiOiBfUmVzbmV0bGlrZSwKICAgICJl
+ZmZpY2llbnRuZXQtbGlrZSI6IF9FZmZpY2llbnRsaWtlLAogICAgInZnZy1saWtlIjogX1ZnZ2xpa2UsCiAgICAidHJhbnNmb3Jt
+ZXItbGlrZSI6IF9UcmFuc2Zvcm1lcmxpa2UsCiAgICAicmVzbmV0MTgiOiBfcmVzbmV0MTgsCn0KSEVBRFMgPSB7CiAgICAicmVz
+bmV0LWxpa2UiOiAiZmMiLAogICAgImVmZmljaWVudG5ldC1saWtlIjogImNsYXNzaWZpZXIuMSIsCiAgICAidmdnLWxpa2UiOiAi
+Y2xhc3NpZmllci41IiwKICAgICJ0cmFuc2Zvcm1lci1saWtlIjogImhlYWRzLmlubmVyLmhlYWQiLAogICAgInJlc25ldDE4Ijog
+ImZjIiwKfQoKCmRlZiBfbmV0d29yayhraW5kLCBkZXZpY2UpOgogICAgIiIiQSBuZXR3b3JrIHdpdGggdXNlZCBzdGF0aXN0aWNz
+LiIiIgogICAgbW9kZWwgPSBfTkVUV09SS1Nba2luZF0oKQogICAgZm9yIG1vZHVsZSBpbiBtb2RlbC5tb2R1bGVzKCk6CiAgICAg
+ICAgaWYgaXNpbnN0YW5jZShtb2R1bGUsIG5uLkJhdGNoTm9ybTFkIHwgbm4uQmF0Y2hOb3JtMmQpOgogICAgICAgICAgICBubi5p
+bml0Lm5vcm1hbF8obW9kdWxlLnJ1bm5pbmdfbWVhbiwgc3RkPTAuMykKICAgICAgICAgICAgbm4uaW5pdC51bmlmb3JtXyhtb2R1
+bGUucnVubmluZ192YXIsIDAuNSwgMi4wKQogICAgICAgICAgICBubi5pbml0LnVuaWZvcm1fKG1vZHVsZS53ZWlnaHQsIDAuNSwg
+MS41KQogICAgICAgICAgICBubi5pbml0Lm5vcm1hbF8obW9kdWxlLmJpYXMsIHN0ZD0wLjMpCiAgICByZXR1cm4gbW9kZWwudG8o
+ZGV2aWNlKQoKCmRlZiB3aXRoX25ld19oZWFkKHN0dWRlbnQsIGtpbmQsIGNsYXNzZXMsIGRldmljZSk6CiAgICAiIiJXaGF0IHJl
+cGxhY2VfaGVhZCBkb2VzIHRvIGEgbmV0d29yay4iIiIKICAgIG1vZGVsID0gX25ldHdvcmsoa2luZCwgImNwdSIpCiAgICBiZWZv
+cmUgPSBkaWN0KG1vZGVsLm5hbWVkX21vZHVsZXMoKSkKICAgIHdlaWdodHMgPSB7bmFtZTogdmFsdWUuY2xvbmUoKSBmb3IgbmFt
+ZSwgdmFsdWUgaW4gbW9kZWwuc3RhdGVfZGljdCgpLml0ZW1zKCl9CiAgICByZXN1bHQgPSBzdHVkZW50LnJlcGxhY2VfaGVhZCht
+b2RlbCwgY2xhc3NlcykKICAgIGFmdGVyID0gZGljdChtb2RlbC5uYW1lZF9tb2R1bGVzKCkpCiAgICBoZWFkID0gYWZ0ZXIuZ2V0
+KEhFQURTW2tpbmRdKQogICAgb3duID0ge25hbWU6IHZhbHVlIGZvciBuYW1lLCB2YWx1ZSBpbiBtb2RlbC5zdGF0ZV9kaWN0KCku
+aXRlbXMoKSBpZiBub3QgbmFtZS5zdGFydHN3aXRoKEhFQURTW2tpbmRdICsgIi4iKX0KICAgIGtlcHQgPSB7bmFtZTogdmFsdWUg
+Zm9yIG5hbWUsIHZhbHVlIGluIHdlaWdodHMuaXRlbXMoKSBpZiBub3QgbmFtZS5zdGFydHN3aXRoKEhFQURTW2tpbmRdICsgIi4i
+KX0KICAgIHNoYXBlID0gTm9uZQogICAgaWYgaXNpbnN0YW5jZShyZXN1bHQsIG5uLk1vZHVsZSk6CiAgICAgICAgIyBJZiBpdCBy
+YWlzZXMsIHdoYXQgZWxzZSBpcyBmb3VuZCBzYXlzIHdoeS4KICAgICAgICB3aXRoIHRvcmNoLm5vX2dyYWQoKSwgY29udGV4dGxp
+Yi5zdXBwcmVzcyhSdW50aW1lRXJyb3IsIFR5cGVFcnJvciwgVmFsdWVFcnJvcik6CiAgICAgICAgICAgIHNoYXBlID0gdHVwbGUo
+cmVzdWx0LmV2YWwoKSh0b3JjaC5yYW5kbigyLCAzLCAzMiwgMzIpKS5zaGFwZSkKICAgIHJldHVybiB7CiAgICAgICAgIm1vZHVs
+ZSI6IGlzaW5zdGFuY2UocmVzdWx0LCBubi5Nb2R1bGUpLAogICAgICAgICJpbiBwbGFjZSI6IHJlc3VsdCBpcyBtb2RlbCwKICAg
+ICAgICAiY2hhbmdlZCI6IHNvcnRlZChuYW1lIGZvciBuYW1lIGluIGJlZm9yZSBpZiBhZnRlci5nZXQobmFtZSkgaXMgbm90IGJl
+Zm9yZVtuYW1lXSksCiAgICAgICAgIm5ldyI6IHNvcnRlZChuYW1lIGZvciBuYW1lIGluIGFmdGVyIGlmIG5hbWUgbm90IGluIGJl
+Zm9yZSksCiAgICAgICAgInNpemVzIjogKGhlYWQuaW5fZmVhdHVyZXMsIGhlYWQub3V0X2ZlYXR1cmVzKSBpZiBpc2luc3RhbmNl
+KGhlYWQsIG5uLkxpbmVhcikgZWxzZSBOb25lLAogICAgICAgICJiaWFzIjogaXNpbnN0YW5jZShoZWFkLCBubi5MaW5lYXIpIGFu
+ZCBoZWFkLmJpYXMgaXMgbm90IE5vbmUsCiAgICAgICAgInJlc3Qga2VwdCI6IG93bi5rZXlzKCkgPT0ga2VwdC5rZXlzKCkgYW5k
+IGFsbCh0b3JjaC5lcXVhbChvd25bbmFtZV0sIGtlcHRbbmFtZV0pIGZvciBuYW1lIGluIGtlcHQpLAogICAgICAgICJzaGFwZSI6
+IHNoYXBlLAogICAgICAgICJ0cmFpbmFibGUiOiBhbGwocC5yZXF1aXJlc19ncmFkIGZvciBwIGluIG1vZGVsLnBhcmFtZXRlcnMo
+KSksCiAgICB9CgoKZGVmIGZyb3plbihzdHVkZW50LCBraW5kLCBkZXZpY2UpOgogICAgIiIiV2hhdCBmcmVlemVfYmFja2JvbmUg
+bGVhdmVzIHRyYWluYWJsZSwgYW5kIHdoYXQgY2hhbmdlcyB3aGVuIHRoZSBuZXR3b3JrIGlzIHVzZWQgaW4gdHJhaW4gbW9kZS4i
+IiIKICAgIG1vZGVsID0gX25ldHdvcmsoa2luZCwgZGV2aWNlKQogICAgeCA9IHRvcmNoLnJhbmRuKDYsIDMsIDMyLCAzMiwgZGV2
+aWNlPWRldmljZSkgKiAyICsgMQogICAgd2l0aCB0b3JjaC5ub19ncmFkKCk6CiAgICAgICAgZ2l2ZW4gPSBtb2RlbC5ldmFsKCko
+eCkKICAgIHJlc3VsdCA9IHN0dWRlbnQuZnJlZXplX2JhY2tib25lKG1vZGVsLnRyYWluKCkpCiAgICBpZiBpc2luc3RhbmNlKHJl
+c3VsdCwgbm4uTW9kdWxlKToKICAgICAgICBtb2RlbCA9IHJlc3VsdAogICAgdHJhaW5hYmxlID0gc29ydGVkKG5hbWUgZm9yIG5h
+bWUsIHAgaW4gbW9kZWwubmFtZWRfcGFyYW1ldGVycygpIGlmIHAucmVxdWlyZXNfZ3JhZCkKCiAgICBkZWYgc25hcHNob3QoKToK
+ICAgICAgICByZXR1cm4ge25hbWU6IHZhbHVlLmNsb25lKCkgZm9yIG5hbWUsIHZhbHVlIGluIG1vZGVsLm5hbWVkX2J1ZmZlcnMo
+KSBpZiAicnVubmluZyIgaW4gbmFtZX0KCiAgICBmb3IgbW9kdWxlIGluIG1vZGVsLm1vZHVsZXMoKToKICAgICAgICBpZiBpc2lu
+c3RhbmNlKG1vZHVsZSwgbm4uRHJvcG91dCk6CiAgICAgICAgICAgIG1vZHVsZS5wID0gMC4wICAjIHNvIHRoYXQgb3V0cHV0cyBv
+ZiBib3RoIG1vZGVzIGNhbiBiZSBjb21wYXJlZAogICAgd2l0aCB0b3JjaC5ub19ncmFkKCk6CiAgICAgICAgbW9kZWwuZXZhbCgp
+CiAgICAgICAgYmVmb3JlLCBjYWxtID0gc25hcHNob3QoKSwgbW9kZWwoeCkKICAgICAgICBtb2RlbC50cmFpbigpCiAgICAgICAg
+Zmlyc3QgPSBtb2RlbCh4KQogICAgICAgIGZvciBfIGluIHJhbmdlKDIpOgogICAgICAgICAgICBtb2RlbC5ldmFsKCkKICAgICAg
+ICAgICAgbW9kZWwudHJhaW4oKQogICAgICAgICAgICBhZ2FpbiA9IG1vZGVsKHgpCiAgICAgICAgYWZ0ZXIgPSBzbmFwc2hvdCgp
+CiAgICAgICAgbW9kZWwuZXZhbCgpCiAgICAgICAgZW5kID0gbW9kZWwoeCkKICAgIG1vZGVsLnRyYWluKCkKICAgIHJldHVybiB7
+CiAgICAgICAgInRyYWluYWJsZSI6IHRyYWluYWJsZSwKICAgICAgICAiYWxsIjogc29ydGVkKG5hbWUgZm9yIG5hbWUsIF8gaW4g
+bW9kZWwubmFtZWRfcGFyYW1ldGVycygpKSwKICAgICAgICAic2FtZSB3aGVuIGZyb3plbiI6IHRvcmNoLmFsbGNsb3NlKGNhbG0s
+IGdpdmVuLCBydG9sPTFlLTQsIGF0b2w9MWUtNCksCiAgICAgICAgInN0YXRpc3RpY3Mga2VwdCI6IGJlZm9yZS5rZXlzKCkgPT0g
+YWZ0ZXIua2V5cygpIGFuZCBhbGwodG9yY2guZXF1YWwoYmVmb3JlW25dLCBhZnRlcltuXSkgZm9yIG4gaW4gYmVmb3JlKSwKICAg
+ICAgICAic2FtZSBpbiB0cmFpbiBtb2RlIjogdG9yY2guYWxsY2xvc2UoZmlyc3QsIGNhbG0sIHJ0b2w9MWUtNCwgYXRvbD0xZS00
+KSwKICAgICAgICAic2FtZSBhZnRlciB0cmFpbiBhZ2FpbiI6IHRvcmNoLmFsbGNsb3NlKGFnYWluLCBjYWxtLCBydG9sPTFlLTQs
+IGF0b2w9MWUtNCksCiAgICAgICAgInNhbWUgYXQgdGhlIGVuZCI6IHRvcmNoLmFsbGNsb3NlKGVuZCwgY2FsbSwgcnRvbD0xZS00
+LCBhdG9sPTFlLTQpLAogICAgfQoKCl9VTlNBSUQgPSA3Ny4wCgoKZGVmIGdyb3VwZWQoc3R1ZGVudCwga2luZCwgZnJlZXplLCBs
+cl9iYWNrYm9uZSwgbHJfaGVhZCwgd2VpZ2h0X2RlY2F5KToKICAgICIiIkZvciBlYWNoIHBhcmFtZXRlciBieSBuYW1lOiBob3cg
+b2Z0ZW4gaXQgaXMgaW4gYSBncm91cCwgaXRzIGxlYXJuaW5nIHJhdGUgYW5kIGRlY2F5OyB3aGF0IGlzIG5vIGdyb3VwJ3MuIiIi
+CiAgICBtb2RlbCA9IF9uZXR3b3JrKGtpbmQsICJjcHUiKQogICAgaGVhZCA9IEhFQURTW2tpbmRdCiAgICBpZiBmcmVlemUgPT0g
+ImJhY2tib25lIjoKICAgICAgICBmb3IgbmFtZSwgcGFyYW1ldGVyIGluIG1vZGVsLm5hbWVkX3BhcmFtZXRlcnMoKToKICAgICAg
+ICAgICAgcGFyYW1ldGVyLnJlcXVpcmVzX2dyYWQgPSBuYW1lLnN0YXJ0c3dpdGgoaGVhZCArICIuIikKICAgIGVsaWYgZnJlZXpl
+ID09ICJmaXJzdCI6CiAgICAgICAgbmV4dChtb2RlbC5wYXJhbWV0ZXJzKCkpLnJlcXVpcmVzX2dyYWQgPSBGYWxzZQogICAgZ3Jv
+dXBzID0gc3R1ZGVudC5wYXJhbV9ncm91cHMobW9kZWwsIGxyX2JhY2tib25lLCBscl9oZWFkLCB3ZWlnaHRfZGVjYXkpCiAgICBn
+cm91cHMgPSBbZGljdChncm91cCkgZm9yIGdyb3VwIGluIGdyb3Vwc10KICAgIG5hbWVzID0ge2lkKHBhcmFtZXRlcik6IG5hbWUg
+Zm9yIG5hbWUsIHBhcmFtZXRlciBpbiBtb2RlbC5uYW1lZF9wYXJhbWV0ZXJzKCl9CiAgICBmb3VuZCwgc3RyYW5nZXJzLCB1bnNh
+aWQgPSB7fSwgMCwgc2V0KCkKICAgIGZvciBncm91cCBpbiBncm91cHM6CiAgICAgICAgbWVtYmVycyA9IGdyb3VwWyJwYXJhbXMi
+XQogICAgICAgIG1lbWJlcnMgPSBbbWVtYmVyc10gaWYgaXNpbnN0YW5jZShtZW1iZXJzLCB0b3JjaC5UZW5zb3IpIGVsc2UgbGlz
+dChtZW1iZXJzKQogICAgICAgIGdyb3VwWyJwYXJhbXMiXSA9IG1lbWJlcnMKICAgICAgICBmb3IgcGFyYW1ldGVyIGluIG1lbWJl
+cnM6CiAgICAgICAgICAgIGlmIGlkKHBhcmFtZXRlcikgbm90IGluIG5hbWVzOgogICAgICAgICAgICAgICAgc3RyYW5nZXJzICs9
+IDEKICAgICAgICAgICAgICAgIGNvbnRpbnVlCiAgICAgICAgICAgIGNvdW50ID0gZm91bmQuZ2V0KG5hbWVzW2lkKHBhcmFtZXRl
+cildLCAoMCwpKVswXSArIDEKICAgICAgICAgICAgbHIsIGRlY2F5ID0gZ3JvdXAuZ2V0KCJsciIsIF9VTlNBSUQpLCBncm91cC5n
+ZXQoIndlaWdodF9kZWNheSIsIF9VTlNBSUQpCiAgICAgICAgICAgIHVuc2FpZCB8PSB7a2V5IGZvciBrZXkgaW4gKCJsciIsICJ3
+ZWlnaHRfZGVjYXkiKSBpZiBrZXkgbm90IGluIGdyb3VwfQogICAgICAgICAgICBmb3VuZFtuYW1lc1tpZChwYXJhbWV0ZXIpXV0g
+PSAoY291bnQsIGZsb2F0KGxyKSwgZmxvYXQoZGVjYXkpKQogICAgdHdpY2UgPSBzb3J0ZWQobmFtZSBmb3IgbmFtZSwgdmFsdWUg
+aW4gZm91bmQuaXRlbXMoKSBpZiB2YWx1ZVswXSA+IDEpCiAgICB1c2FibGUgPSBUcnVlCiAgICBpZiBub3QgdHdpY2UgYW5kIG5v
+dCBzdHJhbmdlcnM6CiAgICAgICAgdHJ5OgogICAgICAgICAgICB0b3JjaC5vcHRpbS5TR0QoW2cgZm9yIGcgaW4gZ3JvdXBzIGlm
+IGdbInBhcmFtcyJdXSwgbHI9X1VOU0FJRCkKICAgICAgICBleGNlcHQgRXhjZXB0aW9uOgogICAgICAgICAgICB1c2FibGUgPSBG
+YWxzZQogICAgbm9ybXMgPSAobm4uQmF0Y2hOb3JtMWQsIG5uLkJhdGNoTm9ybTJkLCBubi5Hcm91cE5vcm0sIG5uLkxheWVyTm9y
+bSkKICAgIHJldHVybiB7CiAgICAgICAgImZvdW5kIjogZm91bmQsCiAgICAgICAgInR3aWNlIjogdHdpY2UsCiAgICAgICAgInN0
+cmFuZ2VycyI6IHN0cmFuZ2VycywKICAgICAgICAidW5zYWlkIjogc29ydGVkKHVuc2FpZCksCiAgICAgICAgInVzYWJsZSI6IHVz
+YWJsZSwKICAgICAgICAidHJhaW5hYmxlIjogc29ydGVkKG5hbWUgZm9yIG5hbWUsIHAgaW4gbW9kZWwubmFtZWRfcGFyYW1ldGVy
+cygpIGlmIHAucmVxdWlyZXNfZ3JhZCksCiAgICAgICAgIm5vcm1zIjogc29ydGVkKAogICAgICAgICAgICBmIntuYW1lfS57b3du
+fSIKICAgICAgICAgICAgZm9yIG5hbWUsIG1vZHVsZSBpbiBtb2RlbC5uYW1lZF9tb2R1bGVzKCkgaWYgaXNpbnN0YW5jZShtb2R1
+bGUsIG5vcm1zKQogICAgICAgICAgICBmb3Igb3duLCBfIGluIG1vZHVsZS5uYW1lZF9wYXJhbWV0ZXJzKHJlY3Vyc2U9RmFsc2Up
+CiAgICAgICAgKSwKICAgIH0gICMgZm10OiBza2lwCgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLSBxNDogdGhlIGxvb3AKCgpj
+bGFzcyBfV2F0Y2hlZChubi5Nb2R1bGUpOgogICAgIiIiQmF0Y2hOb3JtIGFuZCBhIGxpbmVhciBsYXllciB0aGF0IG5vdGUgaG93
+IHRoZXkgYXJlIGNhbGxlZC4iIiIKCiAgICBkZWYgX19pbml0X18oc2VsZiwgc3RhdGUpOgogICAgICAgIHN1cGVyKCkuX19pbml0
+X18oKQogICAgICAgIHNlbGYubm9ybSA9IG5uLkJhdGNoTm9ybTFkKHN0YXRlWyJsaW5lYXIud2VpZ2h0Il0uc2hhcGVbMV0sIGR0
+eXBlPXRvcmNoLmZsb2F0NjQpCiAgICAgICAgc2VsZi5saW5lYXIgPSBubi5MaW5lYXIoKnJldmVyc2VkKHN0YXRlWyJsaW5lYXIu
+d2VpZ2h0Il0uc2hhcGUpLCBkdHlwZT10b3JjaC5mbG9hdDY0KQogICAgICAgIHNlbGYubG9hZF9zdGF0ZV9kaWN0KHN0YXRlKQog
+ICAgICAgIHNlbGYuc2VlbiA9IFtdCgogICAgZGVmIGZvcndhcmQoc2VsZiwgeCk6CiAgICAgICAgc2VsZi5zZWVuLmFwcGVuZCgo
+c2VsZi50cmFpbmluZyBhbmQgc2VsZi5ub3JtLnRyYWluaW5nLCB0b3JjaC5pc19ncmFkX2VuYWJsZWQoKSwgbGVuKHgpKSkKICAg
+ICAgICByZXR1cm4gc2VsZi5saW5lYXIoc2VsZi5ub3JtKHgpKQoKCmNsYXNzIF9Db3VudGVkKERhdGFMb2FkZXIpOgogICAgIiIi
+Q291bnRzIGhvdyBvZnRlbiBpdCBpcyB3YWxrZWQgdGhyb3VnaC4iIiIKCiAgICBkZWYgX19pdGVyX18oc2VsZik6CiAgICAgICAg
+c2VsZi5fX2RpY3RfX1sicGFzc2VzIl0gPSBzZWxmLl9fZGljdF9fLmdldCgicGFzc2VzIiwgMCkgKyAxCiAgICAgICAgcmV0dXJu
+IHN1cGVyKCkuX19pdGVyX18oKQoKCmNsYXNzIF9Db3VudGVkU3RlcExSKHRvcmNoLm9wdGltLmxyX3NjaGVkdWxlci5TdGVwTFIp
+OgogICAgIiIiQ291bnRzIGl0cyBzdGVwczsgdGhlIGZpcnN0IGlzIHRoZSBvbmUgb2YgaXRzIGNvbnN0cnVjdGlvbi4iIiIKCiAg
+ICBjb3VudCA9IDAKCiAgICBkZWYgc3RlcChzZWxmLCAqYXJncywgKiprd2FyZ3MpOgogICAgICAgIHNlbGYuY291bnQgKz0gMQog
+ICAgICAgIHJldHVybiBzdXBlcigpLnN0ZXAoKmFyZ3MsICoqa3dhcmdzKQoKCl9PUFRJTUlaRVJTID0gewogICAgInNnZCI6IGxh
+bWJkYSBwYXJhbWV0ZXJzLCBscjogdG9yY2gub3B0aW0uU0dEKHBhcmFtZXRlcnMsIGxyLCBtb21lbnR1bT0wLjgpLAogICAgImFk
+YW0iOiBsYW1iZGEgcGFyYW1ldGVycywgbHI6IHRvcmNoLm9wdGltLkFkYW0ocGFyYW1ldGVycywgbHIpLAp9CgoKZGVmIHRyYWlu
+ZWQoc3R1ZGVudCwgc3RhdGUsIGRhdGEsIGJhdGNoX3NpemUsIG9wdGltaXplciwgbHIsIHNjaGVkdWxlLCBlcG9jaHMsIGRldmlj
+ZSk6CiAgICAiIiJXaGF0IHRyYWluX21vZGVsIG1ha2VzIG9mIGEgc21hbGwgZmxvYXQ2NCBuZXR3b3JrOiBpdHMgaGlzdG9yeSwg
+aXRzIGxhc3Qgc3RhdGUsIGFuZCBob3cgaXQgd2FzIGNhbGxlZC4iIiIKICAgIG1vZGVsID0gX1dhdGNoZWQoc3RhdGUpLnRvKGRl
+dmljZSkKICAgIGxvYWRlcnMgPSB7CiAgICAgICAgcGFydDogX0NvdW50ZWQoVGVuc29yRGF0YXNldCh4LmNwdSgpLCB5LmNwdSgp
+KSwgYmF0Y2hfc2l6ZSwgc2h1ZmZsZT1GYWxzZSkgZm9yIHBhcnQsICh4LCB5KSBpbiBkYXRhLml0ZW1zKCkKICAgIH0KICAgIHN0
+ZXBzID0gX09QVElNSVpFUlNbb3B0aW1pemVyXShtb2RlbC5wYXJhbWV0ZXJzKCksIGxyKQogICAgc2NoZWR1bGVyID0gX0NvdW50
+ZWRTdGVwTFIoc3RlcHMsICpzY2hlZHVsZSkgaWYgc2NoZWR1bGUgZWxzZSBOb25lCiAgICByZWNvcmRpbmcgPSB0b3JjaC5pc19n
+cmFkX2VuYWJsZWQoKQogICAgdHJ5OgogICAgICAgIHJlc3VsdCA9IHN0dWRlbnQudHJhaW5fbW9kZWwobW9kZWwsIGxvYWRlcnMs
+IG5uLkNyb3NzRW50cm9weUxvc3MoKSwgc3RlcHMsIHNjaGVkdWxlciwgZXBvY2hzLCBkZXZpY2UpCiAgICAgICAgbGVmdF9yZWNv
+cmRpbmcgPSB0b3JjaC5pc19ncmFkX2VuYWJsZWQoKQogICAgZmluYWxseToKICAgICAgICB0b3JjaC5zZXRfZ3JhZF9lbmFibGVk
+KHJlY29yZGluZykKICAgIHNlZW4gPSBsaXN0KG1vZGVsLnNlZW4pCiAgICBwYWlyID0gaXNpbnN0YW5jZShyZXN1bHQsIHR1cGxl
+IHwgbGlzdCkgYW5kIGxlbihyZXN1bHQpID09IDIKICAgIGJlc3QsIGhpc3RvcnkgPSByZXN1bHQgaWYgcGFpciBlbHNlIChOb25l
+LCBOb25lKQogICAgcmVhZHkgPSBpc2luc3RhbmNlKGJlc3QsIG5uLk1vZHVsZSkgYW5kIGlzaW5zdGFuY2UoaGlzdG9yeSwgZGlj
+dCkKICAgIHJldHVybiB7CiAgICAgICAgInBhaXIiOiByZWFkeSwKICAgICAgICAiaGlzdG9yeSI6IHtzdHIoa2V5KTogW19udW1i
+ZXIodikgZm9yIHYgaW4gdmFsdWVzXSBmb3Iga2V5LCB2YWx1ZXMgaW4gaGlzdG9yeS5pdGVtcygpfSBpZiByZWFkeSBlbHNlIE5v
+bmUsCiAgICAgICAgInN0YXRlIjoge25hbWU6IHZhbHVlLmRldGFjaCgpLmNsb25lKCkgZm9yIG5hbWUsIHZhbHVlIGluIGJlc3Qu
+c3RhdGVfZGljdCgpLml0ZW1zKCl9IGlmIHJlYWR5IGVsc2UgTm9uZSwKICAgICAgICAiZ2l2ZW4iOiB7bmFtZTogdmFsdWUuZGV0
+YWNoKCkuY2xvbmUoKSBmb3IgbmFtZSwgdmFsdWUgaW4gbW9kZWwuc3RhdGVfZGljdCgpLml0ZW1zKCl9LAogICAgICAgICJzZWVu
+Ijogc2VlbiwKICAgICAgICAicGFzc2VzIjoge3BhcnQ6IGxvYWRlci5fX2RpY3RfXy5nZXQoInBhc3NlcyIsIDApIGZvciBwYXJ0
+LCBsb2FkZXIgaW4gbG9hZGVycy5pdGVtcygpfSwKICAgICAgICAic2NoZWR1bGVyIHN0ZXBzIjogc2NoZWR1bGVyLmNvdW50IC0g
+MSBpZiBzY2hlZHVsZXIgZWxzZSAwLAogICAgICAgICJyZWNvcmRpbmciOiBsZWZ0X3JlY29yZGluZywKICAgICAgICAidHJhaW5h
+YmxlIjogYWxsKHAucmVxdWlyZXNfZ3JhZCBmb3IgcCBpbiBtb2RlbC5wYXJhbWV0ZXJzKCkpLAogICAgfQoKCmRlZiBfbnVtYmVy
+KHZhbHVlKToKICAgIHJldHVybiB2YWx1ZS5pdGVtKCkgaWYgaXNpbnN0YW5jZSh2YWx1ZSwgdG9yY2guVGVuc29yKSBhbmQgdmFs
+dWUubnVtZWwoKSA9PSAxIGVsc2UgdmFsdWUKCgojIC0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0gcTU6IGZlYXR1cmVzLCBwcm9iZQoKCmNsYXNz
+IF9CYWNrYm9uZShubi5Nb2R1bGUpOgogICAgIiIiQSBrbm93biBmdW5jdGlvbiBvZiBpdHMgaW5wdXRzLCB3aXRoIGJhdGNoIHN0
+YXRpc3RpY3MgYW5kIGRyb3BvdXQgaW4gdHJhaW4gbW9kZTsgbWFwcyBvciB2ZWN0b3JzLiIiIgoKICAgIGRlZiBfX2luaXRfXyhz
+ZWxmLCB3ZWlnaHQsIG1hcHMpOgogICAgICAgIHN1cGVyKCkuX19pbml0X18oKQogICAgICAgIHNlbGYud2VpZ2h0ID0gbm4uUGFy
+YW1ldGVyKHdlaWdodC5jbG9uZSgpKQogICAgICAgIHNlbGYubm9ybSwgc2VsZi5kcm9wb3V0ID0gbm4uQmF0Y2hOb3JtMWQod2Vp
+Z2h0LnNoYXBlWzFdLCBhZmZpbmU9RmFsc2UpLCBubi5Ecm9wb3V0KDAuNSkKICAgICAgICBzZWxmLm1hcHMsIHNlbGYuc2VlbiA9
+IG1hcHMsIFtdCgogICAgZGVmIGZvcndhcmQoc2VsZiwgeCk6CiAgICAgICAgc2VsZi5zZWVuLmFwcGVuZCgoc2VsZi50cmFpbmlu
+ZywgdG9yY2guaXNfZ3JhZF9lbmFibGVkKCksIGxlbih4KSkpCiAgICAgICAgaCA9IHNlbGYuZHJvcG91dChzZWxmLm5vcm0oeCBA
+IHNlbGYud2VpZ2h0KSkKICAgICAgICByZXR1cm4gaC52aWV3KGxlbihoKSwgKnNlbGYubWFwcykgaWYgc2VsZi5tYXBzIGVsc2Ug
+aAoKCmRlZiBleHRyYWN0ZWQoc3R1ZGVudCwgd2VpZ2h0LCBtYXBzLCB4LCB5LCBiYXRjaF9zaXplLCB0cmFpbmluZywgZGV2aWNl
+LCBzZWVkKToKICAgICIiIldoYXQgZXh0cmFjdF9mZWF0dXJlcyByZXR1cm5zIGZvciBhIGxvYWRlciB0aGF0IHNodWZmbGVzLCB3
+aXRoIHRoZSBvcmRlciBpbiB3aGljaCBpdCBnYXZlIHRoZSBzYW1wbGVzLiIiIgogICAgYmFja2JvbmUgPSBfQmFja2JvbmUod2Vp
+Z2h0LCBtYXBzKS50byhkZXZpY2UpLnRyYWluKHRyYWluaW5nKQogICAgbnVtYmVycyA9IHRvcmNoLmFyYW5nZShsZW4oeCkpCiAg
+ICBvcmRlciA9IFtdCgogICAgY2xhc3MgTG9hZGVyKF9Db3VudGVkKToKICAgICAgICBkZWYgX19pdGVyX18oc2VsZik6CiAgICAg
+ICAgICAgIGZvciBvd24sIGxhYmVscywgd2hpY2ggaW4gc3VwZXIoKS5fX2l0ZXJfXygpOgogICAgICAgICAgICAgICAgb3JkZXIu
+YXBwZW5kKHdoaWNoKQogICAgICAgICAgICAgICAgeWllbGQgb3duLCBsYWJlbHMKCiAgICBsb2FkZXIgPSBMb2FkZXIoCiAgICAg
+ICAgVGVuc29yRGF0YXNldCh4LmNwdSgpLCB5LmNwdSgpLCBudW1iZXJzKSwKICAgICAgICBiYXRjaF9zaXplLAogICAgICAgIHNo
+dWZmbGU9VHJ1ZSwKICAgICAgICBnZW5lcmF0b3I9dG9yY2guR2VuZXJhdG9yKCkubWFudWFsX3NlZWQoc2VlZCksCiAgICApCiAg
+ICByZWNvcmRpbmcgPSB0b3JjaC5pc19ncmFkX2VuYWJsZWQoKQogICAgdHJ5OgogICAgICAgIHJlc3VsdCA9IHN0dWRlbnQuZXh0
+cmFjdF9mZWF0dXJlcyhiYWNrYm9uZSwgbG9hZGVyLCBkZXZpY2UpCiAgICBmaW5hbGx5OgogICAgICAgIHRvcmNoLnNldF9ncmFk
+X2VuYWJsZWQocmVjb3JkaW5nKQogICAgcGFpciA9IGlzaW5zdGFuY2UocmVzdWx0LCB0dXBsZSB8IGxpc3QpIGFuZCBsZW4ocmVz
+dWx0KSA9PSAyCiAgICBmZWF0dXJlcywgbGFiZWxzID0gcmVzdWx0IGlmIHBhaXIgZWxzZSAoTm9uZSwgTm9uZSkKICAgIHJlYWR5
+ID0gcGFpciBhbmQgaXNpbnN0YW5jZShmZWF0dXJlcywgdG9yY2guVGVuc29yKSBhbmQgaXNpbnN0YW5jZShsYWJlbHMsIHRvcmNo
+LlRlbnNvcikKICAgIHJldHVybiB7CiAgICAgICAgInBhaXIiOiByZWFkeSwKICAgICAgICAiZmVhdHVyZXMiOiBmZWF0dXJlcy5k
+ZXRhY2goKSBpZiByZWFkeSBlbHNlIE5vbmUsCiAgICAgICAgImxhYmVscyI6IGxhYmVscy5kZXRhY2goKSBpZiByZWFkeSBlbHNl
+IE5vbmUsCiAgICAgICAgImF0dGFjaGVkIjogcmVhZHkgYW5kIGZlYXR1cmVzLnJlcXVpcmVzX2dyYWQsCiAgICAgICAgIm9yZGVy
+IjogdG9yY2guY2F0KG9yZGVyKSBpZiBvcmRlciBlbHNlIHRvcmNoLnplcm9zKDAsIGR0eXBlPXRvcmNoLmludDY0KSwKICAgICAg
+ICAicGFzc2VzIjogbG9hZGVyLl9fZGljdF9fLmdldCgicGFzc2VzIiwgMCksCiAgICAgICAgInRyYWluIG1vZGUiOiBhbnkobW9k
+ZSBmb3IgbW9kZSwgXywgXyBpbiBiYWNrYm9uZS5zZWVuKSwKICAgICAgICAicmVjb3JkZWQiOiBhbnkoZ3JhZCBmb3IgXywgZ3Jh
+ZCwgXyBpbiBiYWNrYm9uZS5zZWVuKSwKICAgICAgICAicnVubmluZyBtZWFuIjogYmFja2JvbmUubm9ybS5ydW5uaW5nX21lYW4u
+Y2xvbmUoKSwKICAgICAgICAic2FtcGxlcyI6IHN1bShjb3VudCBmb3IgXywgXywgY291bnQgaW4gYmFja2JvbmUuc2VlbiksCiAg
+ICB9CgoKZGVmIHByb2JlZChzdHVkZW50LCBmZWF0dXJlcywgbGFiZWxzLCBjbGFzc2VzLCBzZWVkcywgbDIpOgogICAgIiIiV2Vp
+Z2h0IGFuZCBiaWFzIG9mIGxpbmVhcl9wcm9iZSBmb3IgZWFjaCBzZWVkOyBOb25lIGZvciB3aGF0IGlzIG5vIG5uLkxpbmVhci4i
+IiIKICAgIGZvdW5kID0gW10KICAgIGZvciBzZWVkIGluIHNlZWRzOgogICAgICAgIHJlc3VsdCA9IHN0dWRlbnQubGluZWFyX3By
+b2JlKGZlYXR1cmVzLCBsYWJlbHMsIGNsYXNzZXMsIHNlZWQsIGwyKQogICAgICAgIGlmIG5vdCBpc2luc3RhbmNlKHJlc3VsdCwg
+bm4uTGluZWFyKToKICAgICAgICAgICAgcmV0dXJuIE5vbmUKICAgICAgICBiaWFzID0gcmVzdWx0LmJpYXMKICAgICAgICBmb3Vu
+ZC5hcHBlbmQoKHJlc3VsdC53ZWlnaHQuZGV0YWNoKCkuY2xvbmUoKSwgTm9uZSBpZiBiaWFzIGlzIE5vbmUgZWxzZSBiaWFzLmRl
+dGFjaCgpLmNsb25lKCkpKQogICAgcmV0dXJuIGZvdW5kCgoKIyAtLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0t
+LS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0tLS0gcTY6IGNoZWNrcG9pbnRzCgoK
+Y2xhc3MgX05ldChubi5Nb2R1bGUpOgogICAgIiIiRHJvcG91dCBhbmQgYSBsaW5lYXIgbGF5ZXIuIiIiCgogICAgZGVmIF9faW5p
+dF9fKHNlbGYsIGlucHV0cywgY2xhc3Nlcyk6CiAgICAgICAgc3VwZXIoKS5fX2luaXRfXygpCiAgICAgICAgc2VsZi5kcm9wb3V0
+LCBzZWxmLmxpbmVhciA9IG5uLkRyb3BvdXQoMC42KSwgbm4uTGluZWFyKGlucHV0cywgY2xhc3NlcykKCiAgICBkZWYgZm9yd2Fy
+ZChzZWxmLCB4KToKICAgICAgICByZXR1cm4gc2VsZi5saW5lYXIoc2VsZi5kcm9wb3V0KHgpKQoKCmRlZiBfd3JpdHRlbihzdGF0
+ZSwga2luZCwgZm9sZGVyKToKICAgICIiIlRoZSBzdGF0ZV9kaWN0IGluIGEgZmlsZSBvZiBvbmUgb2YgdGhlIGZvcm1hdHMuIiIi
+CiAgICBoYWxmID0ge25hbWU6IHZhbHVlLmhhbGYoKSBmb3IgbmFtZSwgdmFsdWUgaW4gc3RhdGUuaXRlbXMoKX0gaWYga2luZC5l
+bmRzd2l0aCgiaGFsZiIpIGVsc2Ugc3RhdGUKICAgIHN1ZmZpeCA9ICIuIiArIGtpbmQuc3BsaXQoKVswXQogICAgcGF0aCA9IFBh
+dGgoZm9sZGVyKSAvIGYid2VpZ2h0c3tzdWZmaXh9IgogICAgaWYgc3VmZml4ID09ICIuc2FmZXRlbnNvcnMiOgogICAgICAgIGZy
+b20gc2FmZXRlbnNvcnMudG9yY2ggaW1wb3J0IHNhdmVfZmlsZQoKICAgICAgICBzYXZlX2ZpbGUoe25hbWU6IHZhbHVlLmNvbnRp
+Z3VvdXMoKSBmb3IgbmFtZSwgdmFsdWUgaW4gaGFsZi5pdGVtcygpfSwgcGF0aCkKICAgIGVsc2U6CiAgICAgICAgdG9yY2guc2F2
+ZShoYWxmLCBwYXRoKQogICAgcmV0dXJuIHBhdGgKCgpkZWYgZXZhbHVhdGVkKHN0dWRlbnQsIHN0YXRlLCBraW5kLCB4LCB5LCBi
+YXRjaF9zaXplLCB0ZXh0X3BhdGgsIGRldmljZSk6CiAgICAiIiJXaGF0IGV2YWx1YXRlX2NoZWNrcG9pbnQgcmV0dXJucyBmb3Ig
+d2VpZ2h0cyBpbiBhIGZpbGUsIGFuZCB3aGV0aGVyIGl0IHJlY29yZGVkIGdyYWRpZW50cy4iIiIKICAgIHJlY29yZGVkLCBsb2Fk
+ZWQgPSBbXSwgW10KCiAgICBkZWYgbG9vayhsYXllciwgKl8pOgogICAgICAgIHJlY29yZGVkLmFwcGVuZCgodG9yY2guaXNfZ3Jh
+ZF9lbmFibGVkKCksIGxheWVyLnRyYWluaW5nKSkKICAgICAgICBsb2FkZWQuYXBwZW5kKHRvcmNoLmFsbGNsb3NlKGxheWVyLndl
+aWdodC5kZXRhY2goKS5mbG9hdCgpLmNwdSgpLCBzdGF0ZVsibGluZWFyLndlaWdodCJdLmNwdSgpLCBhdG9sPTFlLTMpKQoKICAg
+IGRlZiBidWlsZCgpOgogICAgICAgIG1vZGVsID0gX05ldCh4LnNoYXBlWzFdLCBzdGF0ZVsibGluZWFyLndlaWdodCJdLnNoYXBl
+WzBdKQogICAgICAgIG1vZGVsLmxpbmVhci5yZWdpc3Rlcl9mb3J3YXJkX2hvb2sobG9vaykKICAgICAgICByZXR1cm4gbW9kZWwK
+CiAgICBsb2FkZXIgPSBEYXRhTG9hZGVyKFRlbnNvckRhdGFzZXQoeC5jcHUoKSwgeS5jcHUoKSksIGJhdGNoX3NpemUpCiAgICB3
+aXRoIHRlbXBmaWxlLlRlbXBvcmFyeURpcmVjdG9yeSgpIGFzIGZvbGRlcjoKICAgICAgICBwYXRoID0gX3dyaXR0ZW4oe25hbWU6
+IHZhbHVlLmNwdSgpIGZvciBuYW1lLCB2YWx1ZSBpbiBzdGF0ZS5pdGVtcygpfSwga2luZCwgZm9sZGVyKQogICAgICAgIHJlc3Vs
+dCA9IHN0dWRlbnQuZXZhbHVhdGVfY2hlY2twb2ludChzdHIocGF0aCkgaWYgdGV4dF9wYXRoIGVsc2UgcGF0aCwgYnVpbGQsIGxv
+YWRlciwgZGV2aWNlKQogICAgaWYgaXNpbnN0YW5jZShyZXN1bHQsIHR1cGxlIHwgbGlzdCk6CiAgICAgICAgcmVzdWx0ID0gdHVw
+bGUoX251bWJlcih2YWx1ZSkgZm9yIHZhbHVlIGluIHJlc3VsdCkKICAgIHJldHVybiB7CiAgICAgICAgInJlc3VsdCI6IHJlc3Vs
+dCwKICAgICAgICAicmVjb3JkZWQiOiBhbnkoZ3JhZCBmb3IgZ3JhZCwgXyBpbiByZWNvcmRlZCksCiAgICAgICAgInRyYWluIG1v
+ZGUiOiBhbnkobW9kZSBmb3IgXywgbW9kZSBpbiByZWNvcmRlZCksCiAgICAgICAgImJ1aWx0IjogYm9vbChyZWNvcmRlZCksCiAg
+ICAgICAgImxvYWRlZCI6IGFsbChsb2FkZWQpLAogICAgfQoKCmNsYXNzIF9UcmFwOgogICAgIiIiTGVhdmVzIGEgaGFybWxlc3Mg
+dHJhY2Ugd2hlbiBpdCBpcyB1bnBpY2tsZWQuIiIiCgogICAgZGVmIF9faW5pdF9fKHNlbGYsIHBhdGgpOgogICAgICAgIHNlbGYu
+cGF0aCA9IHBhdGgKCiAgICBkZWYgX19yZWR1Y2VfXyhzZWxmKToKICAgICAgICByZXR1cm4gb3MubWtkaXIsIChzZWxmLnBhdGgs
+KQoKCmRlZiB0cmFwcGVkKHN0dWRlbnQsIHN0YXRlLCB4LCB5LCB3aG9sZSwgZGV2aWNlKToKICAgICIiIldoZXRoZXIgY29kZSBp
+biBhIHBpY2tsZWQgZmlsZSByYW4gKGB3aG9sZWA6IGluIHRoZSBwbGFjZSBvZiB0aGUgc3RhdGVfZGljdCwgZWxzZSBpbnNpZGUp
+LCBhbmQgYW4gZXJyb3IgY2FtZS4iIiIKICAgIHdpdGggdGVtcGZpbGUuVGVtcG9yYXJ5RGlyZWN0b3J5KCkgYXMgZm9sZGVyOgog
+ICAgICAgIG1hcmssIHBhdGggPSBzdHIoUGF0aChmb2xkZXIpIC8gIm1hcmsiKSwgUGF0aChmb2xkZXIpIC8gIndlaWdodHMucHQi
+CiAgICAgICAgdG9yY2guc2F2ZShfVHJhcChtYXJrKSBpZiB3aG9sZSBlbHNlIHsqKnN0YXRlLCAibW9yZSI6IF9UcmFwKG1hcmsp
+fSwgcGF0aCkKICAgICAgICBpZiBvcy5wYXRoLmV4aXN0cyhtYXJrKToKICAgICAgICAgICAgcmFpc2UgUnVudGltZUVycm9yKCJz
+YXZpbmcgYWxvbmUgaGFzIHNldCB0aGUgdHJhcCBvZmYiKQogICAgICAgIHRyeToKICAgICAgICAgICAgc3R1ZGVudC5ldmFsdWF0
+ZV9jaGVja3BvaW50KAogICAgICAgICAgICAgICAgcGF0aCwKICAgICAgICAgICAgICAgIGxhbWJkYTogX05ldCh4LnNoYXBlWzFd
+LCBzdGF0ZVsibGluZWFyLndlaWdodCJdLnNoYXBlWzBdKSwKICAgICAgICAgICAgICAgIERhdGFMb2FkZXIoVGVuc29yRGF0YXNl
+dCh4LCB5KSwgOCksCiAgICAgICAgICAgICAgICBkZXZpY2UsCiAgICAgICAgICAgICkKICAgICAgICAgICAgcmFpc2VkID0gRmFs
+c2UKICAgICAgICBleGNlcHQgTm90SW1wbGVtZW50ZWRFcnJvcjoKICAgICAgICAgICAgcmFpc2UKICAgICAgICBleGNlcHQgRXhj
+ZXB0aW9uOgogICAgICAgICAgICByYWlzZWQgPSBUcnVlCiAgICAgICAgcmV0dXJuIHsicmFuIjogb3MucGF0aC5leGlzdHMobWFy
+ayksICJyYWlzZWQiOiByYWlzZWR9CgoKZGVmIG1pc2ZpdChzdHVkZW50LCBzdGF0ZSwgeCwgeSwga2luZCwgZGV2aWNlKToKICAg
+ICIiIldoZXRoZXIgZXZhbHVhdGVfY2hlY2twb2ludCByZWZ1c2VzIHdlaWdodHMgb2Ygb3RoZXIgbmFtZXMuIiIiCiAgICB3aXRo
+IHRlbXBmaWxlLlRlbXBvcmFyeURpcmVjdG9yeSgpIGFzIGZvbGRlcjoKICAgICAgICBwYXRoID0gX3dyaXR0ZW4oe25hbWUucmVw
+bGFjZSgibGluZWFyIiwgImhlYWQiKTogdmFsdWUgZm9yIG5hbWUsIHZhbHVlIGluIHN0YXRlLml0ZW1zKCl9LCBraW5kLCBmb2xk
+ZXIpCiAgICAgICAgdHJ5OgogICAgICAgICAgICBzdHVkZW50LmV2YWx1YXRlX2NoZWNrcG9pbnQoCiAgICAgICAgICAgICAgICBw
+YXRoLAogICAgICAgICAgICAgICAgbGFtYmRhOiBfTmV0KHguc2hhcGVbMV0sIHN0YXRlWyJsaW5lYXIud2VpZ2h0Il0uc2hhcGVb
+MF0pLAogICAgICAgICAgICAgICAgRGF0YUxvYWRlcihUZW5zb3JEYXRhc2V0KHgsIHkpLCA4KSwKICAgICAgICAgICAgICAgIGRl
+dmljZSwKICAgICAgICAgICAgKQogICAgICAgIGV4Y2VwdCBOb3RJbXBsZW1lbnRlZEVycm9yOgogICAgICAgICAgICByYWlzZQog
+ICAgICAgIGV4Y2VwdCBFeGNlcHRpb246CiAgICAgICAgICAgIHJldHVybiBUcnVlCiAgICByZXR1cm4gRmFsc2UKCgpkZWYgaGVh
+ZF9hcnJheXMoc3R1ZGVudCwgZGF0YSwgY2xhc3Nlcywgd2lkdGgpOgogICAgIiIiV2VpZ2h0IGFuZCBiaWFzIG9mIGEgbGluZWFy
+IGhlYWQgaW4gYSBmaWxlIHRoYXQgb25seSB0b3JjaCBjYW4gb3Blbi4iIiIKICAgIGhlYWQgPSBsb2FkX2J5dGVzKGRhdGEsIG5u
+LkxpbmVhcih3aWR0aCwgY2xhc3NlcykpCiAgICByZXR1cm4gaGVhZC53ZWlnaHQuZGV0YWNoKCksIGhlYWQuYmlhcy5kZXRhY2go
+KQo=
+"""), "probes.py", "exec"))

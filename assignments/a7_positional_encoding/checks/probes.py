@@ -1,22 +1,19 @@
-"""What must run beside the student's code: parts of large results, and facts that do not travel."""
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
 
-from __future__ import annotations
+import base64
 
-import torch
-
-
-def table_rows(student, max_len, d_model, base, rows):
-    """The chosen rows of a large table, with its shape and dtype; no rows if its shape is not the one asked for."""
-    table = torch.as_tensor(student.sinusoidal(max_len, d_model, base))
-    shape = list(table.shape)
-    return shape, str(table.dtype), table[rows] if shape == [max_len, d_model] else None
-
-
-def stays_on_device(student, name, x, *args):
-    """Whether a function's result lies on the device of its first argument."""
-    return torch.as_tensor(getattr(student, name)(x, *args)).device == x.device
-
-
-def rope_of_heads(student, x, positions, base):
-    """What rope makes of x (batch, n, heads, d) when its axes 1 and 2 are exchanged as a view, as in attention."""
-    return student.rope(x.transpose(1, 2), positions, base)
+exec(compile(base64.b64decode("""
+IiIiV2hhdCBtdXN0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOiBwYXJ0cyBvZiBsYXJnZSByZXN1bHRzLCBhbmQgZmFj
+dHMgdGhhdCBkbyBub3QgdHJhdmVsLiIiIgoKZnJvbSBfX2Z1dHVyZV9fIGltcG9ydCBhbm5vdGF0aW9ucwoKaW1wb3J0IHRvcmNo
+CgoKZGVmIHRhYmxlX3Jvd3Moc3R1ZGVudCwgbWF4X2xlbiwgZF9tb2RlbCwgYmFzZSwgcm93cyk6CiAgICAiIiJUaGUgY2hvc2Vu
+IHJvd3Mgb2YgYSBsYXJnZSB0YWJsZSwgd2l0aCBpdHMgc2hhcGUgYW5kIGR0eXBlOyBubyByb3dzIGlmIGl0cyBzaGFwZSBpcyBu
+b3QgdGhlIG9uZSBhc2tlZCBmb3IuIiIiCiAgICB0YWJsZSA9IHRvcmNoLmFzX3RlbnNvcihzdHVkZW50LnNpbnVzb2lkYWwobWF4
+X2xlbiwgZF9tb2RlbCwgYmFzZSkpCiAgICBzaGFwZSA9IGxpc3QodGFibGUuc2hhcGUpCiAgICByZXR1cm4gc2hhcGUsIHN0cih0
+YWJsZS5kdHlwZSksIHRhYmxlW3Jvd3NdIGlmIHNoYXBlID09IFttYXhfbGVuLCBkX21vZGVsXSBlbHNlIE5vbmUKCgpkZWYgc3Rh
+eXNfb25fZGV2aWNlKHN0dWRlbnQsIG5hbWUsIHgsICphcmdzKToKICAgICIiIldoZXRoZXIgYSBmdW5jdGlvbidzIHJlc3VsdCBs
+aWVzIG9uIHRoZSBkZXZpY2Ugb2YgaXRzIGZpcnN0IGFyZ3VtZW50LiIiIgogICAgcmV0dXJuIHRvcmNoLmFzX3RlbnNvcihnZXRh
+dHRyKHN0dWRlbnQsIG5hbWUpKHgsICphcmdzKSkuZGV2aWNlID09IHguZGV2aWNlCgoKZGVmIHJvcGVfb2ZfaGVhZHMoc3R1ZGVu
+dCwgeCwgcG9zaXRpb25zLCBiYXNlKToKICAgICIiIldoYXQgcm9wZSBtYWtlcyBvZiB4IChiYXRjaCwgbiwgaGVhZHMsIGQpIHdo
+ZW4gaXRzIGF4ZXMgMSBhbmQgMiBhcmUgZXhjaGFuZ2VkIGFzIGEgdmlldywgYXMgaW4gYXR0ZW50aW9uLiIiIgogICAgcmV0dXJu
+IHN0dWRlbnQucm9wZSh4LnRyYW5zcG9zZSgxLCAyKSwgcG9zaXRpb25zLCBiYXNlKQo=
+"""), "probes.py", "exec"))

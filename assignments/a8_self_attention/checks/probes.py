@@ -1,113 +1,78 @@
-"""What must run beside the student's code: loops over their modules, and library stand-ins for earlier questions."""
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
 
-from __future__ import annotations
+import base64
 
-from unittest import mock
-
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-
-def library_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
-    """The library's softmax, with zeros for rows of -inf, in place of the student's."""
-    empty = (x == -torch.inf).all(dim, keepdim=True)
-    return torch.softmax(x.masked_fill(empty, 0.0), dim).masked_fill(empty, 0.0)
-
-
-def library_softmax_vjp(s: torch.Tensor, g: torch.Tensor, dim: int) -> torch.Tensor:
-    """The library's backward pass of the softmax, in place of the student's."""
-    return torch.ops.aten._softmax_backward_data(g, s, dim, s.dtype)
-
-
-def library_attention(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The library's attention, with zeros for queries that may attend to nothing, in place of the student's."""
-    n, m = q.shape[-2], k.shape[-2]
-    shape = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
-    allowed = torch.ones(n, m, dtype=torch.bool, device=q.device) if mask is None else mask
-    allowed = allowed.expand(*torch.broadcast_shapes(allowed.shape, (*shape, n, m)))
-    empty = ~allowed.any(-1, keepdim=True)
-    one_hot = torch.eye(m, dtype=v.dtype, device=v.device).expand(*shape, m, m)  # its values are the weights
-    results = [F.scaled_dot_product_attention(q, k, values, allowed | empty) for values in (v, one_hot)]
-    out, weights = (result.masked_fill(empty, 0.0) for result in results)
-    return out, weights
-
-
-def library_causal_mask(n: int) -> torch.Tensor:
-    """The library's causal mask in this course's convention, in place of the student's."""
-    return nn.Transformer.generate_square_subsequent_mask(n) == 0
-
-
-class LibraryMultiHeadAttention(nn.MultiheadAttention):
-    """The library's multi-head attention with this course's interface, in place of the student's."""
-
-    def __init__(self, d_model: int, n_heads: int, dropout: float = 0.0) -> None:
-        super().__init__(d_model, n_heads, dropout=dropout, batch_first=True)
-        # The contract names the parameters only; these are the usual names for the sizes.
-        self.d_model = d_model
-        self.n_heads = self.heads = self.nhead = self.h = n_heads
-        self.d_head = self.d_k = self.head_dim
-
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Attend within each sequence; `mask` is boolean, (n, n) or (batch, n, n), True = may attend."""
-        if mask is None:
-            return super().forward(x, x, x, need_weights=False)[0]
-        allowed = mask.expand(x.shape[0], -1, -1)
-        empty = ~allowed.any(-1, keepdim=True)
-        blocked = ~(allowed | empty).repeat_interleave(self.num_heads, 0)
-        out = super().forward(x, x, x, attn_mask=blocked, need_weights=False)[0]
-        return torch.where(empty, self.out_proj.bias, out)
-
-
-def by_hand(student, name, *args):
-    """The result of a function where automatic differentiation is switched off; "autograd" if it needs that."""
-    function = getattr(student, name)
-    try:
-        # Inference mode stops autograd itself, the patch torch.func, which switches gradients on again.
-        with torch.inference_mode(), mock.patch.object(torch.autograd, "grad", side_effect=RuntimeError):
-            return function(*args)
-    except RuntimeError:
-        function(*args)  # fails again unless it was autograd that was missing
-        return "autograd"
-
-
-def _attention_module(student, library, state, d_model, n_heads, like):
-    build = LibraryMultiHeadAttention if library else student.MultiHeadAttention
-    mha = build(d_model, n_heads).to(device=like.device, dtype=like.dtype)
-    mha.load_state_dict(state)
-    return mha.eval()
-
-
-def decoding(student, state, n_heads, x, library=False):
-    """The outputs of decode_step for x (batch, n, d_model), one position after the other; twice, from the start."""
-    mha = _attention_module(student, library, state, x.shape[-1], n_heads, x)
-    runs = []
-    for _ in range(2):
-        outputs, cache = [], None
-        with torch.no_grad():
-            for t in range(x.shape[1]):
-                y, cache = student.decode_step(mha, x[:, t : t + 1], cache)
-                outputs.append(y)
-        runs.append(torch.cat(outputs, 1))
-    return tuple(runs)
-
-
-def decoding_in_turn(student, state, n_heads, first, second, library=False):
-    """The outputs of decode_step for two batches of sequences, one step of each in turn, a cache for each."""
-    mha = _attention_module(student, library, state, first.shape[-1], n_heads, first)
-    sequences, caches, outputs = (first, second), [None, None], ([], [])
-    with torch.no_grad():
-        for t in range(max(x.shape[1] for x in sequences)):
-            for i, x in enumerate(sequences):
-                if t < x.shape[1]:
-                    y, caches[i] = student.decode_step(mha, x[:, t : t + 1], caches[i])
-                    outputs[i].append(y)
-    return tuple(torch.cat(ys, 1) for ys in outputs)
-
-
-def predict(student, model, tokens):
-    """The logits of a trained model for tokens, in eval mode."""
-    with torch.no_grad():
-        return model.eval()(tokens)
+exec(compile(base64.b64decode("""
+IiIiV2hhdCBtdXN0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOiBsb29wcyBvdmVyIHRoZWlyIG1vZHVsZXMsIGFuZCBs
+aWJyYXJ5IHN0YW5kLWlucyBmb3IgZWFybGllciBxdWVzdGlvbnMuIiIiCgpmcm9tIF9fZnV0dXJlX18gaW1wb3J0IGFubm90YXRp
+b25zCgpmcm9tIHVuaXR0ZXN0IGltcG9ydCBtb2NrCgppbXBvcnQgdG9yY2gKaW1wb3J0IHRvcmNoLm5uLmZ1bmN0aW9uYWwgYXMg
+Rgpmcm9tIHRvcmNoIGltcG9ydCBubgoKCmRlZiBsaWJyYXJ5X3NvZnRtYXgoeDogdG9yY2guVGVuc29yLCBkaW06IGludCkgLT4g
+dG9yY2guVGVuc29yOgogICAgIiIiVGhlIGxpYnJhcnkncyBzb2Z0bWF4LCB3aXRoIHplcm9zIGZvciByb3dzIG9mIC1pbmYsIGlu
+IHBsYWNlIG9mIHRoZSBzdHVkZW50J3MuIiIiCiAgICBlbXB0eSA9ICh4ID09IC10b3JjaC5pbmYpLmFsbChkaW0sIGtlZXBkaW09
+VHJ1ZSkKICAgIHJldHVybiB0b3JjaC5zb2Z0bWF4KHgubWFza2VkX2ZpbGwoZW1wdHksIDAuMCksIGRpbSkubWFza2VkX2ZpbGwo
+ZW1wdHksIDAuMCkKCgpkZWYgbGlicmFyeV9zb2Z0bWF4X3ZqcChzOiB0b3JjaC5UZW5zb3IsIGc6IHRvcmNoLlRlbnNvciwgZGlt
+OiBpbnQpIC0+IHRvcmNoLlRlbnNvcjoKICAgICIiIlRoZSBsaWJyYXJ5J3MgYmFja3dhcmQgcGFzcyBvZiB0aGUgc29mdG1heCwg
+aW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIKICAgIHJldHVybiB0b3JjaC5vcHMuYXRlbi5fc29mdG1heF9iYWNrd2FyZF9k
+YXRhKGcsIHMsIGRpbSwgcy5kdHlwZSkKCgpkZWYgbGlicmFyeV9hdHRlbnRpb24oCiAgICBxOiB0b3JjaC5UZW5zb3IsIGs6IHRv
+cmNoLlRlbnNvciwgdjogdG9yY2guVGVuc29yLCBtYXNrOiB0b3JjaC5UZW5zb3IgfCBOb25lID0gTm9uZQopIC0+IHR1cGxlW3Rv
+cmNoLlRlbnNvciwgdG9yY2guVGVuc29yXToKICAgICIiIlRoZSBsaWJyYXJ5J3MgYXR0ZW50aW9uLCB3aXRoIHplcm9zIGZvciBx
+dWVyaWVzIHRoYXQgbWF5IGF0dGVuZCB0byBub3RoaW5nLCBpbiBwbGFjZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgogICAgbiwgbSA9
+IHEuc2hhcGVbLTJdLCBrLnNoYXBlWy0yXQogICAgc2hhcGUgPSB0b3JjaC5icm9hZGNhc3Rfc2hhcGVzKHEuc2hhcGVbOi0yXSwg
+ay5zaGFwZVs6LTJdLCB2LnNoYXBlWzotMl0pCiAgICBhbGxvd2VkID0gdG9yY2gub25lcyhuLCBtLCBkdHlwZT10b3JjaC5ib29s
+LCBkZXZpY2U9cS5kZXZpY2UpIGlmIG1hc2sgaXMgTm9uZSBlbHNlIG1hc2sKICAgIGFsbG93ZWQgPSBhbGxvd2VkLmV4cGFuZCgq
+dG9yY2guYnJvYWRjYXN0X3NoYXBlcyhhbGxvd2VkLnNoYXBlLCAoKnNoYXBlLCBuLCBtKSkpCiAgICBlbXB0eSA9IH5hbGxvd2Vk
+LmFueSgtMSwga2VlcGRpbT1UcnVlKQogICAgb25lX2hvdCA9IHRvcmNoLmV5ZShtLCBkdHlwZT12LmR0eXBlLCBkZXZpY2U9di5k
+ZXZpY2UpLmV4cGFuZCgqc2hhcGUsIG0sIG0pICAjIGl0cyB2YWx1ZXMgYXJlIHRoZSB3ZWlnaHRzCiAgICByZXN1bHRzID0gW0Yu
+c2NhbGVkX2RvdF9wcm9kdWN0X2F0dGVudGlvbihxLCBrLCB2YWx1ZXMsIGFsbG93ZWQgfCBlbXB0eSkgZm9yIHZhbHVlcyBpbiAo
+diwgb25lX2hvdCldCiAgICBvdXQsIHdlaWdodHMgPSAocmVzdWx0Lm1hc2tlZF9maWxsKGVtcHR5LCAwLjApIGZvciByZXN1bHQg
+aW4gcmVzdWx0cykKICAgIHJldHVybiBvdXQsIHdlaWdodHMKCgpkZWYgbGlicmFyeV9jYXVzYWxfbWFzayhuOiBpbnQpIC0+IHRv
+cmNoLlRlbnNvcjoKICAgICIiIlRoZSBsaWJyYXJ5J3MgY2F1c2FsIG1hc2sgaW4gdGhpcyBjb3Vyc2UncyBjb252ZW50aW9uLCBp
+biBwbGFjZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgogICAgcmV0dXJuIG5uLlRyYW5zZm9ybWVyLmdlbmVyYXRlX3NxdWFyZV9zdWJz
+ZXF1ZW50X21hc2sobikgPT0gMAoKCmNsYXNzIExpYnJhcnlNdWx0aUhlYWRBdHRlbnRpb24obm4uTXVsdGloZWFkQXR0ZW50aW9u
+KToKICAgICIiIlRoZSBsaWJyYXJ5J3MgbXVsdGktaGVhZCBhdHRlbnRpb24gd2l0aCB0aGlzIGNvdXJzZSdzIGludGVyZmFjZSwg
+aW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIKCiAgICBkZWYgX19pbml0X18oc2VsZiwgZF9tb2RlbDogaW50LCBuX2hlYWRz
+OiBpbnQsIGRyb3BvdXQ6IGZsb2F0ID0gMC4wKSAtPiBOb25lOgogICAgICAgIHN1cGVyKCkuX19pbml0X18oZF9tb2RlbCwgbl9o
+ZWFkcywgZHJvcG91dD1kcm9wb3V0LCBiYXRjaF9maXJzdD1UcnVlKQogICAgICAgICMgVGhlIGNvbnRyYWN0IG5hbWVzIHRoZSBw
+YXJhbWV0ZXJzIG9ubHk7IHRoZXNlIGFyZSB0aGUgdXN1YWwgbmFtZXMgZm9yIHRoZSBzaXplcy4KICAgICAgICBzZWxmLmRfbW9k
+ZWwgPSBkX21vZGVsCiAgICAgICAgc2VsZi5uX2hlYWRzID0gc2VsZi5oZWFkcyA9IHNlbGYubmhlYWQgPSBzZWxmLmggPSBuX2hl
+YWRzCiAgICAgICAgc2VsZi5kX2hlYWQgPSBzZWxmLmRfayA9IHNlbGYuaGVhZF9kaW0KCiAgICBkZWYgZm9yd2FyZChzZWxmLCB4
+OiB0b3JjaC5UZW5zb3IsIG1hc2s6IHRvcmNoLlRlbnNvciB8IE5vbmUgPSBOb25lKSAtPiB0b3JjaC5UZW5zb3I6CiAgICAgICAg
+IiIiQXR0ZW5kIHdpdGhpbiBlYWNoIHNlcXVlbmNlOyBgbWFza2AgaXMgYm9vbGVhbiwgKG4sIG4pIG9yIChiYXRjaCwgbiwgbiks
+IFRydWUgPSBtYXkgYXR0ZW5kLiIiIgogICAgICAgIGlmIG1hc2sgaXMgTm9uZToKICAgICAgICAgICAgcmV0dXJuIHN1cGVyKCku
+Zm9yd2FyZCh4LCB4LCB4LCBuZWVkX3dlaWdodHM9RmFsc2UpWzBdCiAgICAgICAgYWxsb3dlZCA9IG1hc2suZXhwYW5kKHguc2hh
+cGVbMF0sIC0xLCAtMSkKICAgICAgICBlbXB0eSA9IH5hbGxvd2VkLmFueSgtMSwga2VlcGRpbT1UcnVlKQogICAgICAgIGJsb2Nr
+ZWQgPSB+KGFsbG93ZWQgfCBlbXB0eSkucmVwZWF0X2ludGVybGVhdmUoc2VsZi5udW1faGVhZHMsIDApCiAgICAgICAgb3V0ID0g
+c3VwZXIoKS5mb3J3YXJkKHgsIHgsIHgsIGF0dG5fbWFzaz1ibG9ja2VkLCBuZWVkX3dlaWdodHM9RmFsc2UpWzBdCiAgICAgICAg
+cmV0dXJuIHRvcmNoLndoZXJlKGVtcHR5LCBzZWxmLm91dF9wcm9qLmJpYXMsIG91dCkKCgpkZWYgYnlfaGFuZChzdHVkZW50LCBu
+YW1lLCAqYXJncyk6CiAgICAiIiJUaGUgcmVzdWx0IG9mIGEgZnVuY3Rpb24gd2hlcmUgYXV0b21hdGljIGRpZmZlcmVudGlhdGlv
+biBpcyBzd2l0Y2hlZCBvZmY7ICJhdXRvZ3JhZCIgaWYgaXQgbmVlZHMgdGhhdC4iIiIKICAgIGZ1bmN0aW9uID0gZ2V0YXR0cihz
+dHVkZW50LCBuYW1lKQogICAgdHJ5OgogICAgICAgICMgSW5mZXJlbmNlIG1vZGUgc3RvcHMgYXV0b2dyYWQgaXRzZWxmLCB0aGUg
+cGF0Y2ggdG9yY2guZnVuYywgd2hpY2ggc3dpdGNoZXMgZ3JhZGllbnRzIG9uIGFnYWluLgogICAgICAgIHdpdGggdG9yY2guaW5m
+ZXJlbmNlX21vZGUoKSwgbW9jay5wYXRjaC5vYmplY3QodG9yY2guYXV0b2dyYWQsICJncmFkIiwgc2lkZV9lZmZlY3Q9UnVudGlt
+ZUVycm9yKToKICAgICAgICAgICAgcmV0dXJuIGZ1bmN0aW9uKCphcmdzKQogICAgZXhjZXB0IFJ1bnRpbWVFcnJvcjoKICAgICAg
+ICBmdW5jdGlvbigqYXJncykgICMgZmFpbHMgYWdhaW4gdW5sZXNzIGl0IHdhcyBhdXRvZ3JhZCB0aGF0IHdhcyBtaXNzaW5nCiAg
+ICAgICAgcmV0dXJuICJhdXRvZ3JhZCIKCgpkZWYgX2F0dGVudGlvbl9tb2R1bGUoc3R1ZGVudCwgbGlicmFyeSwgc3RhdGUsIGRf
+bW9kZWwsIG5faGVhZHMsIGxpa2UpOgogICAgYnVpbGQgPSBMaWJyYXJ5TXVsdGlIZWFkQXR0ZW50aW9uIGlmIGxpYnJhcnkgZWxz
+ZSBzdHVkZW50Lk11bHRpSGVhZEF0dGVudGlvbgogICAgbWhhID0gYnVpbGQoZF9tb2RlbCwgbl9oZWFkcykudG8oZGV2aWNlPWxp
+a2UuZGV2aWNlLCBkdHlwZT1saWtlLmR0eXBlKQogICAgbWhhLmxvYWRfc3RhdGVfZGljdChzdGF0ZSkKICAgIHJldHVybiBtaGEu
+ZXZhbCgpCgoKZGVmIGRlY29kaW5nKHN0dWRlbnQsIHN0YXRlLCBuX2hlYWRzLCB4LCBsaWJyYXJ5PUZhbHNlKToKICAgICIiIlRo
+ZSBvdXRwdXRzIG9mIGRlY29kZV9zdGVwIGZvciB4IChiYXRjaCwgbiwgZF9tb2RlbCksIG9uZSBwb3NpdGlvbiBhZnRlciB0aGUg
+b3RoZXI7IHR3aWNlLCBmcm9tIHRoZSBzdGFydC4iIiIKICAgIG1oYSA9IF9hdHRlbnRpb25fbW9kdWxlKHN0dWRlbnQsIGxpYnJh
+cnksIHN0YXRlLCB4LnNoYXBlWy0xXSwgbl9oZWFkcywgeCkKICAgIHJ1bnMgPSBbXQogICAgZm9yIF8gaW4gcmFuZ2UoMik6CiAg
+ICAgICAgb3V0cHV0cywgY2FjaGUgPSBbXSwgTm9uZQogICAgICAgIHdpdGggdG9yY2gubm9fZ3JhZCgpOgogICAgICAgICAgICBm
+b3IgdCBpbiByYW5nZSh4LnNoYXBlWzFdKToKICAgICAgICAgICAgICAgIHksIGNhY2hlID0gc3R1ZGVudC5kZWNvZGVfc3RlcCht
+aGEsIHhbOiwgdCA6IHQgKyAxXSwgY2FjaGUpCiAgICAgICAgICAgICAgICBvdXRwdXRzLmFwcGVuZCh5KQogICAgICAgIHJ1bnMu
+YXBwZW5kKHRvcmNoLmNhdChvdXRwdXRzLCAxKSkKICAgIHJldHVybiB0dXBsZShydW5zKQoKCmRlZiBkZWNvZGluZ19pbl90dXJu
+KHN0dWRlbnQsIHN0YXRlLCBuX2hlYWRzLCBmaXJzdCwgc2Vjb25kLCBsaWJyYXJ5PUZhbHNlKToKICAgICIiIlRoZSBvdXRwdXRz
+IG9mIGRlY29kZV9zdGVwIGZvciB0d28gYmF0Y2hlcyBvZiBzZXF1ZW5jZXMsIG9uZSBzdGVwIG9mIGVhY2ggaW4gdHVybiwgYSBj
+YWNoZSBmb3IgZWFjaC4iIiIKICAgIG1oYSA9IF9hdHRlbnRpb25fbW9kdWxlKHN0dWRlbnQsIGxpYnJhcnksIHN0YXRlLCBmaXJz
+dC5zaGFwZVstMV0sIG5faGVhZHMsIGZpcnN0KQogICAgc2VxdWVuY2VzLCBjYWNoZXMsIG91dHB1dHMgPSAoZmlyc3QsIHNlY29u
+ZCksIFtOb25lLCBOb25lXSwgKFtdLCBbXSkKICAgIHdpdGggdG9yY2gubm9fZ3JhZCgpOgogICAgICAgIGZvciB0IGluIHJhbmdl
+KG1heCh4LnNoYXBlWzFdIGZvciB4IGluIHNlcXVlbmNlcykpOgogICAgICAgICAgICBmb3IgaSwgeCBpbiBlbnVtZXJhdGUoc2Vx
+dWVuY2VzKToKICAgICAgICAgICAgICAgIGlmIHQgPCB4LnNoYXBlWzFdOgogICAgICAgICAgICAgICAgICAgIHksIGNhY2hlc1tp
+XSA9IHN0dWRlbnQuZGVjb2RlX3N0ZXAobWhhLCB4WzosIHQgOiB0ICsgMV0sIGNhY2hlc1tpXSkKICAgICAgICAgICAgICAgICAg
+ICBvdXRwdXRzW2ldLmFwcGVuZCh5KQogICAgcmV0dXJuIHR1cGxlKHRvcmNoLmNhdCh5cywgMSkgZm9yIHlzIGluIG91dHB1dHMp
+CgoKZGVmIHByZWRpY3Qoc3R1ZGVudCwgbW9kZWwsIHRva2Vucyk6CiAgICAiIiJUaGUgbG9naXRzIG9mIGEgdHJhaW5lZCBtb2Rl
+bCBmb3IgdG9rZW5zLCBpbiBldmFsIG1vZGUuIiIiCiAgICB3aXRoIHRvcmNoLm5vX2dyYWQoKToKICAgICAgICByZXR1cm4gbW9k
+ZWwuZXZhbCgpKHRva2VucykK
+"""), "probes.py", "exec"))

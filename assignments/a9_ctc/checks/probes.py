@@ -1,148 +1,95 @@
-"""What must run beside the student's code: training runs, and library stand-ins for earlier questions."""
+"""What the checks run beside your code; packed, because parts of it would give answers away."""
 
-from __future__ import annotations
+import base64
 
-import time
-
-import torch
-import torch.nn.functional as F
-
-_FORCED_ALL_ROWS = 20
-_NEVER = -1000.0  # exp underflows to zero, and differences of it stay finite
-_trained = {}
-
-
-def library_collapse(path, blank=0):
-    """The library's merging of repeats, in place of the student's collapse."""
-    return [k for k in torch.unique_consecutive(torch.as_tensor(path, dtype=torch.int64)).tolist() if k != blank]
-
-
-def library_extend(labels, blank=0):
-    """The extended labels, in place of the student's."""
-    spread = torch.full((2 * len(labels) + 1,), blank)
-    spread[1::2] = torch.as_tensor(labels, dtype=torch.int64)
-    return spread.tolist()
-
-
-def library_min_time_steps(labels):
-    """The length of the shortest path, in place of the student's."""
-    return len(labels) + int((torch.as_tensor(labels, dtype=torch.int64).diff() == 0).sum())
-
-
-def library_ctc_loss(log_probs, labels, blank=0, **_extra):
-    """The library's loss of one sample, in place of the student's."""
-    return library_ctc_loss_batch(log_probs[:, None], _row(labels), [len(log_probs)], [len(labels)], blank, "sum")
-
-
-def library_ctc_loss_batch(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", **_extra):
-    """The library's loss of a batch, in place of the student's; it is quick, too.
-
-    Whatever else the student's function may take is no concern of the library's.
-    """
-    lengths = [torch.as_tensor(item, dtype=torch.int64).cpu() for item in (input_lengths, target_lengths)]
-    return F.ctc_loss(log_probs, targets.to(log_probs.device), *lengths, blank, reduction)
-
-
-def library_alpha(log_probs, labels, blank=0):
-    """The library's forward variables, in place of the student's; they can be differentiated."""
-    return _LibraryAlpha.apply(log_probs, tuple(int(k) for k in labels), blank)
-
-
-class _LibraryAlpha(torch.autograd.Function):
-    """The table that the library's loss keeps inside; its gradient comes from losses of beginnings.
-
-    Entry (t, s) is minus the loss of the first t + 1 steps, the last of them forced into the class of state s, for
-    the labels up to s. All gradients are found in the forward pass, where the grader's operators are not recorded.
-    """
-
-    @staticmethod
-    def forward(ctx, log_probs, labels, blank):
-        logs = log_probs.detach().double().cpu()
-        steps, classes = logs.shape
-        loss_and_alpha = torch._ctc_loss(logs[:, None], _row(labels), [steps], [len(labels)], blank)
-        alpha = loss_and_alpha[1][0, :, : 2 * len(labels) + 1]
-        rows = range(steps) if steps <= _FORCED_ALL_ROWS else range(steps - 1, steps)
-        places = [(t, s) for t in rows for s in range(alpha.shape[1]) if alpha[t, s] > -torch.inf]
-        slopes = torch.zeros(len(places), steps, classes, dtype=torch.float64)
-        if log_probs.requires_grad and places:
-            spread = library_extend(labels, blank)
-            beginnings = logs.expand(len(places), -1, -1).clone()
-            for n, (t, s) in enumerate(places):
-                beginnings[n, t] = _NEVER
-                beginnings[n, t, spread[s]] = logs[t, spread[s]]
-            frames = torch.tensor([t + 1 for t, _ in places])
-            sizes = torch.tensor([(s + 1) // 2 for _, s in places])
-            with torch.enable_grad():
-                leaf = beginnings.transpose(0, 1).requires_grad_(True)
-                losses = F.ctc_loss(leaf, _row(labels).expand(len(places), -1), frames, sizes, blank, "sum")
-                (found,) = torch.autograd.grad(losses, leaf)
-            posterior = (leaf.detach().exp() - found).transpose(0, 1)  # the library returns softmax - posterior
-            inside = torch.arange(steps) < frames[:, None]
-            slopes = torch.where(inside[:, :, None], posterior, 0.0)
-        ctx.places, ctx.shape = places, alpha.shape
-        ctx.save_for_backward(slopes)
-        return alpha.to(log_probs)
-
-    @staticmethod
-    def backward(ctx, cotangent):
-        (slopes,) = ctx.saved_tensors
-        if not ctx.places:
-            return torch.zeros_like(slopes.sum(0)).to(cotangent), None, None
-        weights = torch.stack([cotangent[t, s] for t, s in ctx.places]).double().cpu()
-        return torch.einsum("n,ntc->tc", weights, slopes).to(cotangent), None, None
-
-
-def _row(labels):
-    return torch.as_tensor(labels, dtype=torch.int64).reshape(1, -1)
-
-
-def loss_and_slopes(student, logits, labels, blank):
-    """The student's loss of log_softmax(logits), and its gradient with respect to the logits."""
-    leaf = logits.detach().clone().requires_grad_(True)
-    loss = student.ctc_loss(leaf.log_softmax(-1), labels, blank)
-    return loss.detach(), _slopes(loss, leaf)
-
-
-def batch_loss_and_slopes(student, logits, targets, input_lengths, target_lengths, blank, reduction, weights):
-    """The same for a batch; a loss for each sample is weighted with `weights` first."""
-    leaf = logits.detach().clone().requires_grad_(True)
-    loss = student.ctc_loss_batch(
-        leaf.log_softmax(-1), targets, input_lengths, target_lengths, blank=blank, reduction=reduction
-    )
-    total = loss if loss.ndim == 0 else (loss * weights).sum()
-    return loss.detach(), _slopes(total, leaf)
-
-
-def _slopes(loss, leaf):
-    if not loss.requires_grad:
-        return None
-    return torch.autograd.grad(loss, leaf, allow_unused=True)[0]
-
-
-def train(student, images, texts, charset, seed, seconds, remember=False):
-    """A network trained by the student's code, and the processor seconds that it took."""
-    start = time.process_time()
-    model = student.train_crnn(images, texts, charset, seed, seconds)
-    if not isinstance(model, torch.nn.Module):
-        return None, 0.0
-    if remember:
-        _trained["model"] = model
-    return model, time.process_time() - start
-
-
-def last_trained(student):
-    """The network of the last training that was to be remembered, if there was one: training is dear."""
-    return _trained.get("model")
-
-
-def read(student, model, images):
-    """The outputs of a trained network for images, in eval mode."""
-    with torch.no_grad():
-        return model.eval()(images)
-
-
-def outputs_one_by_one(student, num_classes, images):
-    """The outputs of a new CRNN for a batch of images, and for each image alone, in eval mode and float64."""
-    model = student.CRNN(num_classes, height=images.shape[2]).to(device=images.device, dtype=torch.float64).eval()
-    with torch.no_grad():
-        return model(images), [model(images[n : n + 1]) for n in range(len(images))]
+exec(compile(base64.b64decode("""
+IiIiV2hhdCBtdXN0IHJ1biBiZXNpZGUgdGhlIHN0dWRlbnQncyBjb2RlOiB0cmFpbmluZyBydW5zLCBhbmQgbGlicmFyeSBzdGFu
+ZC1pbnMgZm9yIGVhcmxpZXIgcXVlc3Rpb25zLiIiIgoKZnJvbSBfX2Z1dHVyZV9fIGltcG9ydCBhbm5vdGF0aW9ucwoKaW1wb3J0
+IHRpbWUKCmltcG9ydCB0b3JjaAppbXBvcnQgdG9yY2gubm4uZnVuY3Rpb25hbCBhcyBGCgpfRk9SQ0VEX0FMTF9ST1dTID0gMjAK
+X05FVkVSID0gLTEwMDAuMCAgIyBleHAgdW5kZXJmbG93cyB0byB6ZXJvLCBhbmQgZGlmZmVyZW5jZXMgb2YgaXQgc3RheSBmaW5p
+dGUKX3RyYWluZWQgPSB7fQoKCmRlZiBsaWJyYXJ5X2NvbGxhcHNlKHBhdGgsIGJsYW5rPTApOgogICAgIiIiVGhlIGxpYnJhcnkn
+cyBtZXJnaW5nIG9mIHJlcGVhdHMsIGluIHBsYWNlIG9mIHRoZSBzdHVkZW50J3MgY29sbGFwc2UuIiIiCiAgICByZXR1cm4gW2sg
+Zm9yIGsgaW4gdG9yY2gudW5pcXVlX2NvbnNlY3V0aXZlKHRvcmNoLmFzX3RlbnNvcihwYXRoLCBkdHlwZT10b3JjaC5pbnQ2NCkp
+LnRvbGlzdCgpIGlmIGsgIT0gYmxhbmtdCgoKZGVmIGxpYnJhcnlfZXh0ZW5kKGxhYmVscywgYmxhbms9MCk6CiAgICAiIiJUaGUg
+ZXh0ZW5kZWQgbGFiZWxzLCBpbiBwbGFjZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgogICAgc3ByZWFkID0gdG9yY2guZnVsbCgoMiAq
+IGxlbihsYWJlbHMpICsgMSwpLCBibGFuaykKICAgIHNwcmVhZFsxOjoyXSA9IHRvcmNoLmFzX3RlbnNvcihsYWJlbHMsIGR0eXBl
+PXRvcmNoLmludDY0KQogICAgcmV0dXJuIHNwcmVhZC50b2xpc3QoKQoKCmRlZiBsaWJyYXJ5X21pbl90aW1lX3N0ZXBzKGxhYmVs
+cyk6CiAgICAiIiJUaGUgbGVuZ3RoIG9mIHRoZSBzaG9ydGVzdCBwYXRoLCBpbiBwbGFjZSBvZiB0aGUgc3R1ZGVudCdzLiIiIgog
+ICAgcmV0dXJuIGxlbihsYWJlbHMpICsgaW50KCh0b3JjaC5hc190ZW5zb3IobGFiZWxzLCBkdHlwZT10b3JjaC5pbnQ2NCkuZGlm
+ZigpID09IDApLnN1bSgpKQoKCmRlZiBsaWJyYXJ5X2N0Y19sb3NzKGxvZ19wcm9icywgbGFiZWxzLCBibGFuaz0wLCAqKl9leHRy
+YSk6CiAgICAiIiJUaGUgbGlicmFyeSdzIGxvc3Mgb2Ygb25lIHNhbXBsZSwgaW4gcGxhY2Ugb2YgdGhlIHN0dWRlbnQncy4iIiIK
+ICAgIHJldHVybiBsaWJyYXJ5X2N0Y19sb3NzX2JhdGNoKGxvZ19wcm9ic1s6LCBOb25lXSwgX3JvdyhsYWJlbHMpLCBbbGVuKGxv
+Z19wcm9icyldLCBbbGVuKGxhYmVscyldLCBibGFuaywgInN1bSIpCgoKZGVmIGxpYnJhcnlfY3RjX2xvc3NfYmF0Y2gobG9nX3By
+b2JzLCB0YXJnZXRzLCBpbnB1dF9sZW5ndGhzLCB0YXJnZXRfbGVuZ3RocywgYmxhbms9MCwgcmVkdWN0aW9uPSJtZWFuIiwgKipf
+ZXh0cmEpOgogICAgIiIiVGhlIGxpYnJhcnkncyBsb3NzIG9mIGEgYmF0Y2gsIGluIHBsYWNlIG9mIHRoZSBzdHVkZW50J3M7IGl0
+IGlzIHF1aWNrLCB0b28uCgogICAgV2hhdGV2ZXIgZWxzZSB0aGUgc3R1ZGVudCdzIGZ1bmN0aW9uIG1heSB0YWtlIGlzIG5vIGNv
+bmNlcm4gb2YgdGhlIGxpYnJhcnkncy4KICAgICIiIgogICAgbGVuZ3RocyA9IFt0b3JjaC5hc190ZW5zb3IoaXRlbSwgZHR5cGU9
+dG9yY2guaW50NjQpLmNwdSgpIGZvciBpdGVtIGluIChpbnB1dF9sZW5ndGhzLCB0YXJnZXRfbGVuZ3RocyldCiAgICByZXR1cm4g
+Ri5jdGNfbG9zcyhsb2dfcHJvYnMsIHRhcmdldHMudG8obG9nX3Byb2JzLmRldmljZSksICpsZW5ndGhzLCBibGFuaywgcmVkdWN0
+aW9uKQoKCmRlZiBsaWJyYXJ5X2FscGhhKGxvZ19wcm9icywgbGFiZWxzLCBibGFuaz0wKToKICAgICIiIlRoZSBsaWJyYXJ5J3Mg
+Zm9yd2FyZCB2YXJpYWJsZXMsIGluIHBsYWNlIG9mIHRoZSBzdHVkZW50J3M7IHRoZXkgY2FuIGJlIGRpZmZlcmVudGlhdGVkLiIi
+IgogICAgcmV0dXJuIF9MaWJyYXJ5QWxwaGEuYXBwbHkobG9nX3Byb2JzLCB0dXBsZShpbnQoaykgZm9yIGsgaW4gbGFiZWxzKSwg
+YmxhbmspCgoKY2xhc3MgX0xpYnJhcnlBbHBoYSh0b3JjaC5hdXRvZ3JhZC5GdW5jdGlvbik6CiAgICAiIiJUaGUgdGFibGUgdGhh
+dCB0aGUgbGlicmFyeSdzIGxvc3Mga2VlcHMgaW5zaWRlOyBpdHMgZ3JhZGllbnQgY29tZXMgZnJvbSBsb3NzZXMgb2YgYmVnaW5u
+aW5ncy4KCiAgICBFbnRyeSAodCwgcykgaXMgbWludXMgdGhlIGxvc3Mgb2YgdGhlIGZpcnN0IHQgKyAxIHN0ZXBzLCB0aGUgbGFz
+dCBvZiB0aGVtIGZvcmNlZCBpbnRvIHRoZSBjbGFzcyBvZiBzdGF0ZSBzLCBmb3IKICAgIHRoZSBsYWJlbHMgdXAgdG8gcy4gQWxs
+IGdyYWRpZW50cyBhcmUgZm91bmQgaW4gdGhlIGZvcndhcmQgcGFzcywgd2hlcmUgdGhlIGdyYWRlcidzIG9wZXJhdG9ycyBhcmUg
+bm90IHJlY29yZGVkLgogICAgIiIiCgogICAgQHN0YXRpY21ldGhvZAogICAgZGVmIGZvcndhcmQoY3R4LCBsb2dfcHJvYnMsIGxh
+YmVscywgYmxhbmspOgogICAgICAgIGxvZ3MgPSBsb2dfcHJvYnMuZGV0YWNoKCkuZG91YmxlKCkuY3B1KCkKICAgICAgICBzdGVw
+cywgY2xhc3NlcyA9IGxvZ3Muc2hhcGUKICAgICAgICBsb3NzX2FuZF9hbHBoYSA9IHRvcmNoLl9jdGNfbG9zcyhsb2dzWzosIE5v
+bmVdLCBfcm93KGxhYmVscyksIFtzdGVwc10sIFtsZW4obGFiZWxzKV0sIGJsYW5rKQogICAgICAgIGFscGhhID0gbG9zc19hbmRf
+YWxwaGFbMV1bMCwgOiwgOiAyICogbGVuKGxhYmVscykgKyAxXQogICAgICAgIHJvd3MgPSByYW5nZShzdGVwcykgaWYgc3RlcHMg
+PD0gX0ZPUkNFRF9BTExfUk9XUyBlbHNlIHJhbmdlKHN0ZXBzIC0gMSwgc3RlcHMpCiAgICAgICAgcGxhY2VzID0gWyh0LCBzKSBm
+b3IgdCBpbiByb3dzIGZvciBzIGluIHJhbmdlKGFscGhhLnNoYXBlWzFdKSBpZiBhbHBoYVt0LCBzXSA+IC10b3JjaC5pbmZdCiAg
+ICAgICAgc2xvcGVzID0gdG9yY2guemVyb3MobGVuKHBsYWNlcyksIHN0ZXBzLCBjbGFzc2VzLCBkdHlwZT10b3JjaC5mbG9hdDY0
+KQogICAgICAgIGlmIGxvZ19wcm9icy5yZXF1aXJlc19ncmFkIGFuZCBwbGFjZXM6CiAgICAgICAgICAgIHNwcmVhZCA9IGxpYnJh
+cnlfZXh0ZW5kKGxhYmVscywgYmxhbmspCiAgICAgICAgICAgIGJlZ2lubmluZ3MgPSBsb2dzLmV4cGFuZChsZW4ocGxhY2VzKSwg
+LTEsIC0xKS5jbG9uZSgpCiAgICAgICAgICAgIGZvciBuLCAodCwgcykgaW4gZW51bWVyYXRlKHBsYWNlcyk6CiAgICAgICAgICAg
+ICAgICBiZWdpbm5pbmdzW24sIHRdID0gX05FVkVSCiAgICAgICAgICAgICAgICBiZWdpbm5pbmdzW24sIHQsIHNwcmVhZFtzXV0g
+PSBsb2dzW3QsIHNwcmVhZFtzXV0KICAgICAgICAgICAgZnJhbWVzID0gdG9yY2gudGVuc29yKFt0ICsgMSBmb3IgdCwgXyBpbiBw
+bGFjZXNdKQogICAgICAgICAgICBzaXplcyA9IHRvcmNoLnRlbnNvcihbKHMgKyAxKSAvLyAyIGZvciBfLCBzIGluIHBsYWNlc10p
+CiAgICAgICAgICAgIHdpdGggdG9yY2guZW5hYmxlX2dyYWQoKToKICAgICAgICAgICAgICAgIGxlYWYgPSBiZWdpbm5pbmdzLnRy
+YW5zcG9zZSgwLCAxKS5yZXF1aXJlc19ncmFkXyhUcnVlKQogICAgICAgICAgICAgICAgbG9zc2VzID0gRi5jdGNfbG9zcyhsZWFm
+LCBfcm93KGxhYmVscykuZXhwYW5kKGxlbihwbGFjZXMpLCAtMSksIGZyYW1lcywgc2l6ZXMsIGJsYW5rLCAic3VtIikKICAgICAg
+ICAgICAgICAgIChmb3VuZCwpID0gdG9yY2guYXV0b2dyYWQuZ3JhZChsb3NzZXMsIGxlYWYpCiAgICAgICAgICAgIHBvc3Rlcmlv
+ciA9IChsZWFmLmRldGFjaCgpLmV4cCgpIC0gZm91bmQpLnRyYW5zcG9zZSgwLCAxKSAgIyB0aGUgbGlicmFyeSByZXR1cm5zIHNv
+ZnRtYXggLSBwb3N0ZXJpb3IKICAgICAgICAgICAgaW5zaWRlID0gdG9yY2guYXJhbmdlKHN0ZXBzKSA8IGZyYW1lc1s6LCBOb25l
+XQogICAgICAgICAgICBzbG9wZXMgPSB0b3JjaC53aGVyZShpbnNpZGVbOiwgOiwgTm9uZV0sIHBvc3RlcmlvciwgMC4wKQogICAg
+ICAgIGN0eC5wbGFjZXMsIGN0eC5zaGFwZSA9IHBsYWNlcywgYWxwaGEuc2hhcGUKICAgICAgICBjdHguc2F2ZV9mb3JfYmFja3dh
+cmQoc2xvcGVzKQogICAgICAgIHJldHVybiBhbHBoYS50byhsb2dfcHJvYnMpCgogICAgQHN0YXRpY21ldGhvZAogICAgZGVmIGJh
+Y2t3YXJkKGN0eCwgY290YW5nZW50KToKICAgICAgICAoc2xvcGVzLCkgPSBjdHguc2F2ZWRfdGVuc29ycwogICAgICAgIGlmIG5v
+dCBjdHgucGxhY2VzOgogICAgICAgICAgICByZXR1cm4gdG9yY2guemVyb3NfbGlrZShzbG9wZXMuc3VtKDApKS50byhjb3Rhbmdl
+bnQpLCBOb25lLCBOb25lCiAgICAgICAgd2VpZ2h0cyA9IHRvcmNoLnN0YWNrKFtjb3RhbmdlbnRbdCwgc10gZm9yIHQsIHMgaW4g
+Y3R4LnBsYWNlc10pLmRvdWJsZSgpLmNwdSgpCiAgICAgICAgcmV0dXJuIHRvcmNoLmVpbnN1bSgibixudGMtPnRjIiwgd2VpZ2h0
+cywgc2xvcGVzKS50byhjb3RhbmdlbnQpLCBOb25lLCBOb25lCgoKZGVmIF9yb3cobGFiZWxzKToKICAgIHJldHVybiB0b3JjaC5h
+c190ZW5zb3IobGFiZWxzLCBkdHlwZT10b3JjaC5pbnQ2NCkucmVzaGFwZSgxLCAtMSkKCgpkZWYgbG9zc19hbmRfc2xvcGVzKHN0
+dWRlbnQsIGxvZ2l0cywgbGFiZWxzLCBibGFuayk6CiAgICAiIiJUaGUgc3R1ZGVudCdzIGxvc3Mgb2YgbG9nX3NvZnRtYXgobG9n
+aXRzKSwgYW5kIGl0cyBncmFkaWVudCB3aXRoIHJlc3BlY3QgdG8gdGhlIGxvZ2l0cy4iIiIKICAgIGxlYWYgPSBsb2dpdHMuZGV0
+YWNoKCkuY2xvbmUoKS5yZXF1aXJlc19ncmFkXyhUcnVlKQogICAgbG9zcyA9IHN0dWRlbnQuY3RjX2xvc3MobGVhZi5sb2dfc29m
+dG1heCgtMSksIGxhYmVscywgYmxhbmspCiAgICByZXR1cm4gbG9zcy5kZXRhY2goKSwgX3Nsb3Blcyhsb3NzLCBsZWFmKQoKCmRl
+ZiBiYXRjaF9sb3NzX2FuZF9zbG9wZXMoc3R1ZGVudCwgbG9naXRzLCB0YXJnZXRzLCBpbnB1dF9sZW5ndGhzLCB0YXJnZXRfbGVu
+Z3RocywgYmxhbmssIHJlZHVjdGlvbiwgd2VpZ2h0cyk6CiAgICAiIiJUaGUgc2FtZSBmb3IgYSBiYXRjaDsgYSBsb3NzIGZvciBl
+YWNoIHNhbXBsZSBpcyB3ZWlnaHRlZCB3aXRoIGB3ZWlnaHRzYCBmaXJzdC4iIiIKICAgIGxlYWYgPSBsb2dpdHMuZGV0YWNoKCku
+Y2xvbmUoKS5yZXF1aXJlc19ncmFkXyhUcnVlKQogICAgbG9zcyA9IHN0dWRlbnQuY3RjX2xvc3NfYmF0Y2goCiAgICAgICAgbGVh
+Zi5sb2dfc29mdG1heCgtMSksIHRhcmdldHMsIGlucHV0X2xlbmd0aHMsIHRhcmdldF9sZW5ndGhzLCBibGFuaz1ibGFuaywgcmVk
+dWN0aW9uPXJlZHVjdGlvbgogICAgKQogICAgdG90YWwgPSBsb3NzIGlmIGxvc3MubmRpbSA9PSAwIGVsc2UgKGxvc3MgKiB3ZWln
+aHRzKS5zdW0oKQogICAgcmV0dXJuIGxvc3MuZGV0YWNoKCksIF9zbG9wZXModG90YWwsIGxlYWYpCgoKZGVmIF9zbG9wZXMobG9z
+cywgbGVhZik6CiAgICBpZiBub3QgbG9zcy5yZXF1aXJlc19ncmFkOgogICAgICAgIHJldHVybiBOb25lCiAgICByZXR1cm4gdG9y
+Y2guYXV0b2dyYWQuZ3JhZChsb3NzLCBsZWFmLCBhbGxvd191bnVzZWQ9VHJ1ZSlbMF0KCgpkZWYgdHJhaW4oc3R1ZGVudCwgaW1h
+Z2VzLCB0ZXh0cywgY2hhcnNldCwgc2VlZCwgc2Vjb25kcywgcmVtZW1iZXI9RmFsc2UpOgogICAgIiIiQSBuZXR3b3JrIHRyYWlu
+ZWQgYnkgdGhlIHN0dWRlbnQncyBjb2RlLCBhbmQgdGhlIHByb2Nlc3NvciBzZWNvbmRzIHRoYXQgaXQgdG9vay4iIiIKICAgIHN0
+YXJ0ID0gdGltZS5wcm9jZXNzX3RpbWUoKQogICAgbW9kZWwgPSBzdHVkZW50LnRyYWluX2Nybm4oaW1hZ2VzLCB0ZXh0cywgY2hh
+cnNldCwgc2VlZCwgc2Vjb25kcykKICAgIGlmIG5vdCBpc2luc3RhbmNlKG1vZGVsLCB0b3JjaC5ubi5Nb2R1bGUpOgogICAgICAg
+IHJldHVybiBOb25lLCAwLjAKICAgIGlmIHJlbWVtYmVyOgogICAgICAgIF90cmFpbmVkWyJtb2RlbCJdID0gbW9kZWwKICAgIHJl
+dHVybiBtb2RlbCwgdGltZS5wcm9jZXNzX3RpbWUoKSAtIHN0YXJ0CgoKZGVmIGxhc3RfdHJhaW5lZChzdHVkZW50KToKICAgICIi
+IlRoZSBuZXR3b3JrIG9mIHRoZSBsYXN0IHRyYWluaW5nIHRoYXQgd2FzIHRvIGJlIHJlbWVtYmVyZWQsIGlmIHRoZXJlIHdhcyBv
+bmU6IHRyYWluaW5nIGlzIGRlYXIuIiIiCiAgICByZXR1cm4gX3RyYWluZWQuZ2V0KCJtb2RlbCIpCgoKZGVmIHJlYWQoc3R1ZGVu
+dCwgbW9kZWwsIGltYWdlcyk6CiAgICAiIiJUaGUgb3V0cHV0cyBvZiBhIHRyYWluZWQgbmV0d29yayBmb3IgaW1hZ2VzLCBpbiBl
+dmFsIG1vZGUuIiIiCiAgICB3aXRoIHRvcmNoLm5vX2dyYWQoKToKICAgICAgICByZXR1cm4gbW9kZWwuZXZhbCgpKGltYWdlcykK
+CgpkZWYgb3V0cHV0c19vbmVfYnlfb25lKHN0dWRlbnQsIG51bV9jbGFzc2VzLCBpbWFnZXMpOgogICAgIiIiVGhlIG91dHB1dHMg
+b2YgYSBuZXcgQ1JOTiBmb3IgYSBiYXRjaCBvZiBpbWFnZXMsIGFuZCBmb3IgZWFjaCBpbWFnZSBhbG9uZSwgaW4gZXZhbCBtb2Rl
+IGFuZCBmbG9hdDY0LiIiIgogICAgbW9kZWwgPSBzdHVkZW50LkNSTk4obnVtX2NsYXNzZXMsIGhlaWdodD1pbWFnZXMuc2hhcGVb
+Ml0pLnRvKGRldmljZT1pbWFnZXMuZGV2aWNlLCBkdHlwZT10b3JjaC5mbG9hdDY0KS5ldmFsKCkKICAgIHdpdGggdG9yY2gubm9f
+Z3JhZCgpOgogICAgICAgIHJldHVybiBtb2RlbChpbWFnZXMpLCBbbW9kZWwoaW1hZ2VzW24gOiBuICsgMV0pIGZvciBuIGluIHJh
+bmdlKGxlbihpbWFnZXMpKV0K
+"""), "probes.py", "exec"))

@@ -375,6 +375,11 @@ def load_weights_into(student, data):
     return load_bytes(data, student.mnist_resnet18())
 
 
+def weights_in(student, data):
+    """The tensors of a file that only torch can open, in the shapes of the student's network."""
+    return {name: value.detach() for name, value in load_bytes(data, student.mnist_resnet18()).state_dict().items()}
+
+
 def logits(student, model, images):
     """The plain logits for normalised images; labels never come here."""
     return batched_logits(model, images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -203,6 +204,9 @@ class Grader:
                 channel.close()
         except (CheckError, ZygoteError, Broken) as error:
             return replace(grade, questions=self._unchecked(questions), withheld=str(error), cause=_WITHHELD)
+        except Exception:  # a fault of ours must not cost those who come after this submission
+            told = traceback.format_exc()
+            return replace(grade, questions=self._unchecked(questions), withheld=told, cause=_WITHHELD)
         grade = replace(
             grade,
             questions=tuple(group_by_question(assignment, records, questions)),

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from deepmarks import wire
-from deepmarks.checks.errors import Broken, CheckError
+from deepmarks.checks.errors import Broken
 from deepmarks.checks.messages import Operation, Reply, ReplyError, Request, reply_from_data
 from deepmarks.checks.outcomes import Cause
 from deepmarks.manifest import Limits
@@ -202,7 +202,10 @@ class WorkerChannel:
         try:
             frame = wire.encode({"id": identity, **data})
         except wire.NotDataError as error:
-            raise CheckError(str(error)) from error
+            # What checks send of their own is proved to be data; the rest came from the submission.
+            raise Broken(
+                Cause.PROTOCOL, "What your code returned cannot be passed on to it again.", str(error)
+            ) from error
         try:
             answer = self._transfer(self._worker, _LENGTH.pack(len(frame)) + frame, seconds, stopwatch)
             decoded = wire.decode(answer, wire.WireLimits(frame=self._limits.reply_mb << 20))

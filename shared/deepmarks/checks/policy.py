@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import symtable
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ _F = "torch.nn.functional"
 _DETOURS = ("__import__", "importlib.__import__", "importlib.import_module")
 """Ways to a module that its name in the source does not betray."""
 _STRINGS = ("exec", "eval", "compile")
+_ELSEWHERE = ("subprocess", "multiprocessing", "os.system", "os.popen", "runpy", "pkgutil", "pydoc", "sys.modules")
 """What runs code that the source does not show; refused where no operator would give that code away."""
 GROUPS: Mapping[str, Forbidden] = {
     "torch": Forbidden("torch", ("torch", "torchvision"), operators=(ANY_OPERATOR,)),
@@ -139,14 +141,14 @@ def source_violation(
     aliases = {name: dotted for name, dotted in imported.items() if name not in definitions}
     aliases |= _modules_assigned(tree, aliases, forbidden_names)
     for name, node in _closure(names, definitions, others):
-        own = {**aliases, **_aliases(node)}
-        own |= _modules_assigned(node, own, forbidden_names)
+        local = _aliases(node)
+        own = ChainMap(_modules_assigned(node, ChainMap(local, aliases), forbidden_names), local, aliases)
         for found in ast.walk(node):
             for dotted in _dotted_names(found, own):
                 for group in forbidden:
                     if any(_below(dotted, item) for item in group.names):
                         return _broken(group.what, f"{name} uses {dotted} (line {getattr(found, 'lineno', 0)})")
-                if any(_below(dotted, item) for item in _DETOURS):
+                if any(_below(dotted, item) for item in (*_DETOURS, *(_ELSEWHERE if unseen else ()))):
                     return _broken("reaching other modules by a detour", f"{name} uses {dotted}")
             for group in forbidden:
                 # Where torch itself is forbidden, a method called backward can only be the student's own.
@@ -210,7 +212,10 @@ def _global_names(node: ast.AST) -> set[str]:
     A student who compares with the library in a cell, `s = F.softmax(x, -1)`, has not used it in `def f(s)`.
     """
     found: set[str] = set()
-    todo = [symtable.symtable(ast.unparse(node), "submission", "exec")]
+    try:
+        todo = [symtable.symtable(ast.unparse(node), "submission", "exec")]
+    except (RecursionError, MemoryError, ValueError):  # a sum of a thousand terms, a number of 5,000 digits
+        return {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}
     while todo:
         table = todo.pop()
         todo.extend(table.get_children())
@@ -245,9 +250,10 @@ def _modules_assigned(tree: ast.AST, aliases: Mapping[str, str], forbidden: Sequ
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            dotted = _dotted(node.value, {**aliases, **found})
+            name = node.targets[0].id
+            dotted = _dotted(node.value, aliases) or _dotted(node.value, found)
             if dotted is not None and any(_below(item, dotted) for item in forbidden):
-                found[node.targets[0].id] = dotted
+                found[name] = dotted
     return found
 
 
@@ -277,12 +283,12 @@ def _aliases(tree: ast.AST) -> dict[str, str]:
 
 def _dotted(node: ast.AST, aliases: Mapping[str, str]) -> str | None:
     """The dotted name that an expression stands for, imports resolved; None if it starts with no import."""
-    if isinstance(node, ast.Name):
-        return aliases.get(node.id)
-    if isinstance(node, ast.Attribute):
-        base = _dotted(node.value, aliases)
-        return None if base is None else f"{base}.{node.attr}"
-    return None
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute):
+        attributes.append(node.attr)
+        node = node.value
+    base = aliases.get(node.id) if isinstance(node, ast.Name) else None
+    return None if base is None else ".".join([base, *reversed(attributes)])
 
 
 def _dotted_names(node: ast.AST, aliases: Mapping[str, str]) -> list[str]:

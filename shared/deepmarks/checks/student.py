@@ -12,6 +12,7 @@ from typing import Any, Self
 from deepmarks.checkpoints import CheckpointError
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
 from deepmarks.checks.messages import Channel, Failure, Operation, Reply, Request
+from deepmarks.checks.outcomes import Cause
 from deepmarks.checks.policy import OperatorPolicy
 from deepmarks.compare import Mismatch
 from deepmarks.seeding import derive
@@ -70,6 +71,8 @@ class Student:
         self._names = frozenset(names)
         self._seed = seed
         self._device: str | None = None
+        self._heard: set[str] = set()
+        """Names in a state_dict that came from the submission. They may carry anything, so no sentence repeats them."""
 
     def on(self, device: str) -> Self:
         """The same student with every call on `device`, wherever the others run."""
@@ -159,15 +162,8 @@ class Student:
             "return_state": return_state,
         }
         reply = self._ask(Operation.MODULE, name, init, dict(init_kwargs or {}), options, stand_in, seed)
-        value = reply.value
-        run_record = ModuleRun(
-            value["output"],
-            tuple(value["input_grads"]),
-            value["param_grads"],
-            value["state"],
-            tuple(value["bases"]),
-            value["submodules"],
-        )
+        run_record = _module_run(reply.value)
+        self._heard |= set(run_record.state)
         self._operators.check_classes(name, [*run_record.bases[1:], *run_record.submodules.values()])
         return run_record
 
@@ -214,6 +210,8 @@ class Student:
         self._operators.check(reply.operators)
         if reply.failure is not None:
             raise self._exception(operation, name, reply.failure, options)
+        if any(not 0 <= index < len(args) + len(options.get("inputs") or ()) for index in reply.mutated):
+            raise _malformed()
         if reply.mutated:
             # A module is built from `args`, which come first, and then run.
             number = reply.mutated[0] + 1 - (len(args) if operation is Operation.MODULE else 0)
@@ -254,7 +252,7 @@ class Student:
             case "too-large":
                 return Mismatch(f"{who} returns far more data than the question asks for.", kind="too-large")
             case "state-mismatch":
-                return _state_mismatch(name, failure.message, options)
+                return _state_mismatch(name, failure.message, options, self._heard)
         # The worker may say anything; only names that Python itself gives may stand in a sentence.
         type_name = failure.type_name if failure.type_name in _EXCEPTIONS else "Exception"
         return StudentError(who, type_name, failure.message, failure.where)
@@ -276,7 +274,27 @@ def _differentiable(tensor: Any) -> bool:
     return bool(tensor.is_floating_point() or tensor.is_complex())
 
 
-def _state_mismatch(name: str, message: str, options: Mapping[str, Any]) -> Exception:
+def _malformed() -> Broken:
+    return Broken(Cause.PROTOCOL, "Your code disturbed what the grader hears of it.")
+
+
+def _module_run(value: Any) -> ModuleRun:
+    """The record in a reply; `Broken` unless every field has its type."""
+    fields = {"output", "input_grads", "param_grads", "state", "bases", "submodules"}
+    if type(value) is not dict or set(value) != fields:
+        raise _malformed()
+    grads, bases = value["input_grads"], value["bases"]
+    if not isinstance(grads, list | tuple) or not isinstance(bases, list | tuple):
+        raise _malformed()
+    named = (value["param_grads"], value["state"], value["submodules"])
+    if not all(type(part) is dict and all(type(key) is str for key in part) for part in named):
+        raise _malformed()
+    if not all(type(cls) is str for cls in (*bases, *value["submodules"].values())):
+        raise _malformed()
+    return ModuleRun(value["output"], tuple(grads), named[0], named[1], tuple(bases), named[2])
+
+
+def _state_mismatch(name: str, message: str, options: Mapping[str, Any], heard: Collection[str]) -> Exception:
     wanted = {key: list(value.shape) for key, value in (options.get("state") or {}).items()}
     try:
         own = {str(key): list(shape) for key, shape in json.loads(message).items()}
@@ -284,10 +302,13 @@ def _state_mismatch(name: str, message: str, options: Mapping[str, Any]) -> Exce
         own = {}
     missing = [key for key in wanted if key not in own]
     shapes = [key for key in wanted if key in own and own[key] != wanted[key]]
-    if missing:
+    if missing and missing[0] in heard:
+        sentence = f"{name} lacks a parameter or buffer that it had when it was built before."
+    elif missing:
         sentence = f"{name} has no parameter or buffer called {missing[0]}, which the contract names."
     elif shapes:
-        sentence = f"The parameter {shapes[0]} of {name} has another shape than the contract gives."
+        which = "A parameter" if shapes[0] in heard else f"The parameter {shapes[0]}"
+        sentence = f"{which} of {name} has another shape than the contract gives."
     else:
         sentence = f"{name} has parameters or buffers that the contract does not name."
     detail = f"expected {wanted}, received {own}"

@@ -60,6 +60,11 @@ def output_layer_first(params, X, y, lr):
 def trained(student, data, epochs, lr, seed, parts, n_hidden=4):
     """The student's parameters and losses after so many epochs, always from the same start."""
     params, losses = student.probe("run_training", *data, n_hidden, epochs, lr, seed, stand_in=parts)
+    X, y = data
+    inputs, outputs = X.shape[1], y.shape[1]
+    for name, size in zip(NAMES, (inputs * n_hidden, n_hidden, n_hidden * outputs, outputs), strict=True):
+        # Looked at before anything is computed with them: a large network would keep the grader busy.
+        expect(np.size(params[name]) == size, "train must use n_hidden hidden neurons.", pointer=SECTION)
     return {name: params[name] for name in NAMES}, np.array(losses, dtype=np.float64)
 
 
