@@ -85,7 +85,7 @@ def half_right(master: Master) -> str:
     return "\n\n".join([master.solution_source, "# %%", *stubs, ""])
 
 
-def broken(master: Master, endless: bool) -> str:
+def broken(master: Master, endless: bool = True) -> str:
     """The solution with a syntax error in q1's cell, an endless loop (or an exception) in q2 and a crash in q3."""
     first, second, third = (question.names[0] for question in master.assignment.questions[:3])
     source = re.sub(rf"^(def|class) {first}\b", rf"\1 {first} oops", master.solution_source, count=1, flags=re.M)
