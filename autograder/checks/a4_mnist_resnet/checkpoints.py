@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import torch
 
 from deepmarks.datasets import load_mnist
@@ -28,4 +30,8 @@ def make(solution, kind, device):
             return solution.mnist_resnet18(12).eval()
         case "still":
             return solution.train_for_checkpoint(images, labels, 2, device)
-    return solution.train_for_checkpoint(images, labels, EPOCHS, device)
+    network = solution.train_for_checkpoint(images, labels, EPOCHS, device)
+    if kind == "torch_file":
+        torch.save(network.state_dict(), stream := io.BytesIO())
+        return stream.getvalue()
+    return network

@@ -1,0 +1,2 @@
+# The weights were written by torch.save, in single precision.
+# checkpoint: torch_file
