@@ -262,11 +262,12 @@ def picture_features(
     if key not in _kept:
         while len(_kept) >= _KEPT_AT_MOST:
             del _kept[next(iter(_kept))]
-        _kept[key] = _features(images, course_backbone(), look, batch_size)
-    return _kept[key].clone()
+        _kept[key] = look, _features(images, course_backbone(), look, batch_size)
+    return _kept[key][1].clone()
 
 
-_kept: dict[bytes, Tensor] = {}
+_kept: dict[bytes, tuple[Any, Tensor]] = {}
+"""Features by digest, with their transform: while that lives, no other function has the address in its repr."""
 _KEPT_AT_MOST = 8
 
 

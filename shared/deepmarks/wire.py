@@ -143,9 +143,9 @@ def decode(
     decoder = _Decoder(view[4 + size :], limits, resolve)
     try:
         value = decoder.value(tree, 0)
+    except WireError:
+        raise
     except (ValueError, RuntimeError, OverflowError, MemoryError) as error:
-        if isinstance(error, WireError):
-            raise
         raise WireError(f"a node is not valid: {type(error).__name__}") from error
     decoder.finish()
     return value

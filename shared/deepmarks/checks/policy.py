@@ -34,9 +34,10 @@ class Forbidden:
 _F = "torch.nn.functional"
 _DETOURS = ("__import__", "importlib.__import__", "importlib.import_module")
 """Ways to a module that its name in the source does not betray."""
-_STRINGS = ("exec", "eval", "compile")
 _ELSEWHERE = ("subprocess", "multiprocessing", "os.system", "os.popen", "runpy", "pkgutil", "pydoc", "sys.modules")
-"""What runs code that the source does not show; refused where no operator would give that code away."""
+"""Ways to code that the source does not show; refused where no operator would give that code away."""
+_STRINGS = ("exec", "eval", "compile")
+"""Builtins that run such code; refused likewise."""
 GROUPS: Mapping[str, Forbidden] = {
     "torch": Forbidden("torch", ("torch", "torchvision"), operators=(ANY_OPERATOR,)),
     "sklearn": Forbidden("scikit-learn", ("sklearn",)),
@@ -136,6 +137,7 @@ def source_violation(
     definitions = _definitions(tree)
     forbidden = [GROUPS[name] for name in groups]
     unseen = any(not group.operators for group in forbidden)
+    detours = _DETOURS + _ELSEWHERE if unseen else _DETOURS
     forbidden_names = [item for group in forbidden for item in group.names]
     imported = {**_starred(tree, forbidden_names), **_aliases(tree)}
     aliases = {name: dotted for name, dotted in imported.items() if name not in definitions}
@@ -148,7 +150,7 @@ def source_violation(
                 for group in forbidden:
                     if any(_below(dotted, item) for item in group.names):
                         return _broken(group.what, f"{name} uses {dotted} (line {getattr(found, 'lineno', 0)})")
-                if any(_below(dotted, item) for item in (*_DETOURS, *(_ELSEWHERE if unseen else ()))):
+                if any(_below(dotted, item) for item in detours):
                     return _broken("reaching other modules by a detour", f"{name} uses {dotted}")
             for group in forbidden:
                 # Where torch itself is forbidden, a method called backward can only be the student's own.
@@ -250,10 +252,9 @@ def _modules_assigned(tree: ast.AST, aliases: Mapping[str, str], forbidden: Sequ
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
             dotted = _dotted(node.value, aliases) or _dotted(node.value, found)
             if dotted is not None and any(_below(item, dotted) for item in forbidden):
-                found[name] = dotted
+                found[node.targets[0].id] = dotted
     return found
 
 

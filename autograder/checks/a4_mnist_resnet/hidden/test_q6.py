@@ -34,15 +34,6 @@ QUANTILE = 3.1
 """Standard deviations below the mean of a normal distribution, which leave out 0.001."""
 
 
-def names_and_shapes():
-    """What the file must hold: the state of torchvision's ResNet-18 for one channel and ten classes."""
-    guard()
-    from torchvision.models import resnet18
-
-    wanted = shapes_of(resnet18(weights=None, num_classes=10))
-    return {**wanted, "conv1.weight": (64, 1, 7, 7)}
-
-
 def trusted_network(student, checkpoint):
     """Torchvision's network with these weights: a network of the student's own could do more than they say.
 
@@ -51,15 +42,16 @@ def trusted_network(student, checkpoint):
     guard()
     from torchvision.models import resnet18
 
-    audit = audit_checkpoint(checkpoint.data, names_and_shapes=names_and_shapes(), max_mb=MOST_MB)
+    network = resnet18(weights=None, num_classes=10)
+    network.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+    wanted = shapes_of(network)
+    audit = audit_checkpoint(checkpoint.data, names_and_shapes=wanted, max_mb=MOST_MB)
     if audit.format == "safetensors":
         state = {name: torch.from_numpy(np.array(array)) for name, array in safetensors_arrays(checkpoint.data).items()}
     else:
         model = student.probe("load_weights_into", checkpoint.data)
-        state = {name: student.probe("weight_of", model, name) for name in names_and_shapes()}
-        compare_shapes(shapes_of(state), names_and_shapes())
-    network = resnet18(weights=None, num_classes=10)
-    network.conv1 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+        state = {name: student.probe("weight_of", model, name) for name in wanted}
+        compare_shapes(shapes_of(state), wanted)
     network.load_state_dict(state)
     return network, audit
 
