@@ -103,6 +103,8 @@ class Opaque:
 
     handle: int
     type_name: str
+    worker: int = 0
+    """Which of a submission's processes keeps the object, where there are several. It does not travel."""
 
 
 def encode(value: Any, keep: Callable[[Any], int] | None = None) -> bytes:

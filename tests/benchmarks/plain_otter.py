@@ -13,6 +13,7 @@ from deepmarks.checks.local import LocalChannel
 from deepmarks.checks.outcomes import Outcome
 from deepmarks.checks.plugin import CheckSession
 from deepmarks.checks.policy import OperatorPolicy
+from deepmarks.checks.probes import Probes
 from deepmarks.checks.run import run_checks
 from deepmarks.checks.student import Reference, Student
 from deepmarks.checks.workspace import Workspace
@@ -25,11 +26,11 @@ _pending = {}
 def otter_case(env, question, check):
     if check not in _pending:
         bundle = Bundle.load(Path(__file__).parent / "bundle")
-        probes = bundle.probes.read_text()
+        probes = Probes.read(bundle.probes)
         reference = {"__name__": "reference"}
         for unit in read_submission(bundle.solution.encode(), "solution.py").units:
             exec(compile_unit(unit), reference)
-        answer, right = (LocalChannel(Workspace(space, probes)) for space in (env, reference))
+        answer, right = (LocalChannel(Workspace(space), probes) for space in (env, reference))
         policy = OperatorPolicy(bundle.assignment.question(question).forbid)
         session = CheckSession(
             lambda name, seed: Student(answer, operators=policy, seed=seed),

@@ -217,6 +217,6 @@ def test_tensors_are_moved_to_the_device_of_the_run_unless_a_check_keeps_to_the_
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     namespace: dict = {"__name__": "notebook", "where": lambda x: str(x[0].device.type)}
-    student = Student(LocalChannel(Workspace(namespace, "", device)))
+    student = Student(LocalChannel(Workspace(namespace, device)))
     assert student.where([torch.ones(2)]) == device
     assert student.on("cpu").where([torch.ones(2)]) == "cpu"

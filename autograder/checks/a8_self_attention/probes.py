@@ -73,16 +73,15 @@ def by_hand(student, name, *args):
         return "autograd"
 
 
-def _attention_module(student, library, state, d_model, n_heads, like):
-    build = LibraryMultiHeadAttention if library else student.MultiHeadAttention
-    mha = build(d_model, n_heads).to(device=like.device, dtype=like.dtype)
+def _attention_module(student, state, d_model, n_heads, like):
+    mha = student.MultiHeadAttention(d_model, n_heads).to(device=like.device, dtype=like.dtype)
     mha.load_state_dict(state)
     return mha.eval()
 
 
-def decoding(student, state, n_heads, x, library=False):
+def decoding(student, state, n_heads, x):
     """The outputs of decode_step for x (batch, n, d_model), one position after the other; twice, from the start."""
-    mha = _attention_module(student, library, state, x.shape[-1], n_heads, x)
+    mha = _attention_module(student, state, x.shape[-1], n_heads, x)
     runs = []
     for _ in range(2):
         outputs, cache = [], None
@@ -94,9 +93,9 @@ def decoding(student, state, n_heads, x, library=False):
     return tuple(runs)
 
 
-def decoding_in_turn(student, state, n_heads, first, second, library=False):
+def decoding_in_turn(student, state, n_heads, first, second):
     """The outputs of decode_step for two batches of sequences, one step of each in turn, a cache for each."""
-    mha = _attention_module(student, library, state, first.shape[-1], n_heads, first)
+    mha = _attention_module(student, state, first.shape[-1], n_heads, first)
     sequences, caches, outputs = (first, second), [None, None], ([], [])
     with torch.no_grad():
         for t in range(max(x.shape[1] for x in sequences)):

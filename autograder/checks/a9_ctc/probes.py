@@ -9,7 +9,6 @@ import torch.nn.functional as F
 
 _FORCED_ALL_ROWS = 20
 _NEVER = -1000.0  # exp underflows to zero, and differences of it stay finite
-_trained = {}
 
 
 def library_collapse(path, blank=0):
@@ -126,13 +125,13 @@ def train(student, images, texts, charset, seed, seconds, remember=False):
     if not isinstance(model, torch.nn.Module):
         return None, 0.0
     if remember:
-        _trained["model"] = model
+        student.kept["model"] = model
     return model, time.process_time() - start
 
 
 def last_trained(student):
     """The network of the last training that was to be remembered, if there was one: training is dear."""
-    return _trained.get("model")
+    return student.kept.get("model")
 
 
 def read(student, model, images):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import textwrap
 import zipfile
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+from deepmarks.checks.probes import packed
 from deepmarks.manifest import MANIFEST_NAME, Assignment
 from deepmarks_grader.authoring.checks import CheckSet
 from deepmarks_grader.authoring.master import Master
@@ -39,27 +38,8 @@ def student_files(repo: Path, master: Master, checks: CheckSet, otter: OtterFile
     }
     files |= {f"tests/{name}": text.encode() for name, text in otter.public_tests.items()}
     files |= _below(checks.folder / "public", "checks/public")
-    files["checks/probes.py"] = _packed(_bytes_or_empty(checks.folder / "probes.py"))
+    files["checks/probes.py"] = packed(_bytes_or_empty(checks.folder / "probes.py"))
     return files
-
-
-def _packed(probes: bytes) -> bytes:
-    """The probes as students get them. Some stand in for earlier questions, so they hold answers.
-
-    This keeps an answer from being read by accident, and no more: the checks must be able to run it.
-    """
-    lines = textwrap.wrap(base64.b64encode(probes).decode(), 100)
-    return _PACKED.format("\n".join(lines)).encode() if probes else b""
-
-
-_PACKED = '''"""What the checks run beside your code; packed, because parts of it would give answers away."""
-
-import base64
-
-exec(compile(base64.b64decode("""
-{}
-"""), "probes.py", "exec"))
-'''
 
 
 def autograder_files(repo: Path, master: Master, checks: CheckSet, otter: OtterFiles, wheels: Wheels) -> Files:

@@ -21,6 +21,7 @@ from deepmarks.checks.local import LocalChannel
 from deepmarks.checks.outcomes import Cause, Outcome, QuestionRecord
 from deepmarks.checks.plugin import CheckSession
 from deepmarks.checks.policy import OperatorPolicy, source_violation
+from deepmarks.checks.probes import Probes
 from deepmarks.checks.run import group_by_question, run_checks
 from deepmarks.checks.student import Reference, Student
 from deepmarks.checks.workspace import Workspace
@@ -152,9 +153,8 @@ class Grader:
         return ["numpy", *(["torch"] if needs_torch else []), *self.extra_warm]
 
     @cached_property
-    def _probes(self) -> str:
-        path = self.bundle.probes
-        return path.read_text("utf-8") if path is not None and path.is_file() else ""
+    def _probes(self) -> Probes:
+        return Probes.read(self.bundle.probes)
 
     @cached_property
     def _secret(self) -> bytes:
@@ -167,7 +167,7 @@ class Grader:
         solution = read_submission(self.bundle.solution.encode(), "solution.py")
         for unit in solution.units:
             exec(compile_unit(unit), namespace)
-        return LocalChannel(Workspace(namespace, self._probes, self.device))
+        return LocalChannel(Workspace(namespace, self.device), self._probes)
 
     def grade(self, submission: Submission, questions: Sequence[str] | None = None) -> Grade:
         """The grade of `submission`; never raises for anything that a submission can do.

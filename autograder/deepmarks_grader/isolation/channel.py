@@ -8,13 +8,15 @@ import selectors
 import socket
 import struct
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import Any
 
 from deepmarks import wire
-from deepmarks.checks.errors import Broken
+from deepmarks.checks.errors import Broken, CheckError
 from deepmarks.checks.messages import Operation, Reply, ReplyError, Request, reply_from_data
 from deepmarks.checks.outcomes import Cause
+from deepmarks.checks.probes import Probes
 from deepmarks.manifest import Limits
 from deepmarks.submission import Submission, Unit
 from deepmarks.submission.records import printable
@@ -29,7 +31,7 @@ _TICK = 0.01
 """Seconds between two looks at the time when it is nearly over."""
 _DISTURBED = "Your code disturbed the grading channel, so its answer was thrown away."
 _START_SECONDS = 60.0
-"""For a fresh worker to read the probes: no student code runs yet."""
+"""For a fresh worker to say that it is there: no student code runs yet."""
 _MOST_RELOADS = 4
 """Units that may kill or stall the worker before the rest of the submission is given up."""
 
@@ -42,15 +44,16 @@ class WorkerChannel:
     """A submission in isolated workers, as a `Channel`.
 
     The submission is executed unit by unit; a unit that stalls or kills the worker is left out the next time. Whatever
-    happens to a worker is the outcome of the request at hand; the next request gets a fresh one. With
-    `fresh_per_question` each question gets one as well, so that no question can prepare another's answers.
+    happens to a worker is the outcome of the request at hand; the next request gets a fresh one. So does a request that
+    may not know what an earlier one brought along: a stand-in is the answer to another question. With
+    `fresh_per_question` each question gets a fresh worker, so that no question can prepare another's answers.
     """
 
     def __init__(
         self,
         zygote: Zygote,
         submission: Submission,
-        probes: str,
+        probes: Probes,
         limits: Limits,
         device: str = "cpu",
         *,
@@ -70,8 +73,16 @@ class WorkerChannel:
         self._question = ""
         self._question_used = 0.0
         self._used = 0.0
+        self._unbilled = 0.0
+        """Seconds of the submission's code that ran once more for the grader's reasons."""
         self._notices: dict[int, str] = {}
         self._loaded = False
+        self._stand_ins: frozenset[str] = frozenset()
+        """Those that the worker at hand has seen."""
+        self._number = 0
+        """Of the worker at hand, counted from 1."""
+        self._renewed: set[int] = set()
+        """Workers that ended for the grader's reasons."""
         self.left_out: list[str] = []
         """Those of the notices that tell of code which was not executed."""
         self.exits: list[WorkerExit] = []
@@ -103,7 +114,13 @@ class WorkerChannel:
 
     def request(self, request: Request) -> Reply:
         """The worker's reply; `Broken` if a limit fires, the worker dies or its reply is no reply."""
+        part = self._probes.needed(request)
+        stand_ins = frozenset[str]() if part is None else part.stand_ins
+        if not self._stand_ins <= stand_ins:
+            self._renew()
         self._ensure_worker()
+        self._stand_ins |= stand_ins
+        self._find_lost(request)
         seconds = min(
             self._call_limit(request.name),
             self._limits.question_seconds - self._question_used,
@@ -113,13 +130,22 @@ class WorkerChannel:
             whole = self._used >= self._limits.total_seconds
             what = "the whole submission" if whole else "this question"
             raise Broken(Cause.TIMEOUT, f"The time for {what} was used up before this check.")
-        return self._exchange(request, seconds)
+        return self._exchange(request, None if part is None else part.code, seconds)
+
+    def _find_lost(self, request: Request) -> None:
+        """Raise if `request` passes on an object that ended with its worker."""
+        for opaque in _opaque_parts([request.args, request.kwargs, request.options]):
+            if opaque.worker in self._renewed:
+                raise CheckError(f"the check calls {request.name} with an object from a call with other stand-ins")
+            if opaque.worker != self._number:
+                raise Broken(Cause.CRASH, "What your code returned was lost when a later call ended its process.")
 
     def close(self) -> None:
         """End the worker, if there is one."""
         if self._worker is not None:
             self._drain()
             worker, self._worker = self._worker, None
+            self._stand_ins = frozenset()
             self.exits.append(self._zygote.end(worker))
 
     def _call_limit(self, name: str) -> float:
@@ -150,10 +176,27 @@ class WorkerChannel:
         self._skip(len(self._submission.units), "The rest of the submission was not executed.")
         self._start()
 
+    def _renew(self) -> None:
+        """Go on with a fresh worker, at no cost for the submission: neither time nor what it prints again.
+
+        That is free no longer than grading may take as a whole.
+        """
+        self._renewed.add(self._number)
+        self.close()
+        used, printed, total = self._used, len(self._output), self._output_total
+        self._ensure_worker()
+        self._drain()
+        del self._output[printed:]
+        self._output_total = total
+        if self._unbilled < self._limits.total_seconds:
+            self._unbilled += self._used - used
+            self._used = used
+
     def _start(self) -> bool:
         """Start a worker and execute every unit that is not known to kill it; False if one more does."""
         self._worker = self._zygote.spawn(self._limits.memory_mb, self._limits.total_seconds)
-        start = {"operation": "start", "probes": self._probes, "device": self._device}
+        self._number += 1
+        start = {"operation": "start", "device": self._device}
         self._exchange_raw({**start, "reply_limit": self._limits.reply_mb << 20}, _START_SECONDS)
         for index, unit in enumerate(self._submission.units):
             if index in self._skipped:
@@ -183,10 +226,10 @@ class WorkerChannel:
 
     # --------------------------------------------------------------- exchanges
 
-    def _exchange(self, request: Request, seconds: float) -> Reply:
+    def _exchange(self, request: Request, probes: bytes | None, seconds: float) -> Reply:
         before = self._used
         try:
-            return self._exchange_raw(request.to_data(), seconds)
+            return self._exchange_raw({**request.to_data(), "probes": probes}, seconds)
         except Broken as broken:
             if broken.cause is Cause.TIMEOUT:
                 self._timeouts[request.name] += 1
@@ -208,7 +251,8 @@ class WorkerChannel:
             ) from error
         try:
             answer = self._transfer(self._worker, _LENGTH.pack(len(frame)) + frame, seconds, stopwatch)
-            decoded = wire.decode(answer, wire.WireLimits(frame=self._limits.reply_mb << 20))
+            limits = wire.WireLimits(frame=self._limits.reply_mb << 20)
+            decoded = wire.decode(answer, limits, lambda opaque: replace(opaque, worker=self._number))
             if type(decoded) is not dict or type(decoded.get("id")) is not int or decoded["id"] != identity:
                 raise Disturbed
             return reply_from_data(decoded.get("reply"))
@@ -310,3 +354,13 @@ class WorkerChannel:
 
 def _unit_request(unit: Unit) -> dict[str, Any]:
     return Request(Operation.RUN_UNIT, unit.label, options={"unit": asdict(unit)}).to_data()
+
+
+def _opaque_parts(value: Any) -> Iterator[wire.Opaque]:
+    if isinstance(value, wire.Opaque):
+        yield value
+    elif isinstance(value, dict):
+        yield from _opaque_parts(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _opaque_parts(item)

@@ -20,7 +20,7 @@ def serve(channel: socket.socket) -> None:
     namespace = new_submission_namespace()
     namespace.update(display=_nothing, get_ipython=_nothing)
     start = wire.decode(_receive(channel), wire.TRUSTED_SENDER)
-    workspace = Workspace(namespace, start["probes"], start["device"], start["reply_limit"])
+    workspace = Workspace(namespace, start["device"], start["reply_limit"])
     _send(channel, wire.encode({"id": start["id"], "reply": reply_to_data(Reply())}))
     while True:
         frame = _receive(channel)

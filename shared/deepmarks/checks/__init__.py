@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepmarks.checks.author import check_info, expect, question, student_raises
+from deepmarks.checks.author import check_info, expect, fairly, question, student_raises
 from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
 from deepmarks.checks.leaderboard import Leaderboard, LeaderboardEntry
 from deepmarks.checks.numerics import numerical_vjp
@@ -32,6 +32,7 @@ __all__ = [
     "assert_matches",
     "check_info",
     "expect",
+    "fairly",
     "numerical_vjp",
     "otter_case",
     "question",

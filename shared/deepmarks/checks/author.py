@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from deepmarks.checks.errors import StudentError
+from deepmarks.checks.errors import NotAttempted, StudentError
 from deepmarks.compare import Mismatch
 
 _MARK = "__deepmarks__"
@@ -53,6 +53,25 @@ def expect(
     """
     if not bool(condition):
         raise Mismatch(sentence, kind=kind, detail=detail, pointer=pointer)
+
+
+def fairly(
+    check: Callable[[Mapping[str, str] | None], object], stand_ins: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """Run `check(None)`, on the student's own earlier answers, and if that fails, `check(stand_ins)`.
+
+    So a mistake in an earlier question costs nothing in a later one. Returns the stand-ins with which the check passed.
+    Where the student's code does not come to an end with stand-ins, the first failure counts.
+    """
+    try:
+        check(None)
+    except (Mismatch, StudentError, NotAttempted) as own:
+        try:
+            check(stand_ins)
+        except (StudentError, NotAttempted):
+            raise own from None
+        return stand_ins
+    return None
 
 
 @contextmanager

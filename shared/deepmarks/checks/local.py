@@ -21,6 +21,7 @@ from deepmarks.checks.messages import Failure, Reply, Request, reply_from_data
 from deepmarks.checks.outcomes import QuestionRecord
 from deepmarks.checks.plugin import CheckSession
 from deepmarks.checks.policy import OperatorPolicy, source_violation
+from deepmarks.checks.probes import Probes
 from deepmarks.checks.run import group_by_question, run_checks
 from deepmarks.checks.student import Student
 from deepmarks.checks.workspace import Workspace
@@ -32,13 +33,16 @@ from deepmarks.submission.weights import checkpoints_beside
 class LocalChannel:
     """A channel to a workspace in this process; requests and replies are encoded as they are for a worker."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, probes: Probes | None = None) -> None:
         self._workspace = workspace
+        self._probes = probes or Probes()
         self._ids = itertools.count(1)
 
     def request(self, request: Request) -> Reply:
         """The workspace's reply; the global generators of this process are left as they were."""
-        frame = wire.encode({"id": next(self._ids), **request.to_data()})
+        part = self._probes.needed(request)
+        code = None if part is None else part.code
+        frame = wire.encode({"id": next(self._ids), **request.to_data(), "probes": code})
         with _generators_kept():
             answer = self._workspace.answer(frame)
         return reply_from_data(wire.decode(answer, wire.TRUSTED_SENDER)["reply"])
@@ -48,7 +52,8 @@ def local_student(
     namespace: dict[str, Any], probes_source: str = "", *, forbid: Sequence[str] = (), seed: int = 0
 ) -> Student:
     """A student whose names are in `namespace`."""
-    return Student(LocalChannel(Workspace(namespace, probes_source)), operators=OperatorPolicy(forbid), seed=seed)
+    channel = LocalChannel(Workspace(namespace), Probes(probes_source))
+    return Student(channel, operators=OperatorPolicy(forbid), seed=seed)
 
 
 def check_namespace(
@@ -64,9 +69,9 @@ def check_namespace(
     the traceback of the student's own code, for those who ask for it. KeyboardInterrupt passes through.
     """
     assignment = Assignment.load(folder)
-    probes = folder / "checks" / "probes.py"
-    workspace = _TracedWorkspace(namespace, probes.read_text("utf-8") if probes.is_file() else "")
-    channel = LimitedChannel(LocalChannel(workspace), assignment.limits)
+    workspace = _TracedWorkspace(namespace)
+    probes = Probes.read(folder / "checks" / "probes.py")
+    channel = LimitedChannel(LocalChannel(workspace, probes), assignment.limits)
     sources = definitions(read_submission(source.encode("utf-8", "replace"), "source.py")) if source else {}
     forbidden = {}
     for question in assignment.questions:
@@ -100,8 +105,8 @@ def check_namespace(
 class _TracedWorkspace(Workspace):
     """A workspace that remembers the first traceback of each check, from the student's code on."""
 
-    def __init__(self, namespace: dict[str, Any], probes_source: str) -> None:
-        super().__init__(namespace, probes_source)
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        super().__init__(namespace)
         self.check = ""
         self.traces: dict[str, str] = {}
 

@@ -75,7 +75,6 @@ _FAILURE_KINDS = frozenset(
         "output-mismatch",
         "too-large",
         "checkpoint",
-        "probe-missing",
     ]
 )
 _TEXT_LIMIT = 2000

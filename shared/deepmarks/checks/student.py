@@ -232,8 +232,6 @@ class Student:
                 return NotAttempted(f"{who if who != 'Your code' else 'A name that this check needs'} is not defined.")
             case "not-implemented":
                 return NotAttempted(f"{who} still raises NotImplementedError.")
-            case "probe-missing":
-                return CheckError(f"probes.py does not define {failure.function}")
             case "not-a-module":
                 return Mismatch(f"{name} is not an nn.Module.", kind="not-a-module", detail=failure.message)
             case "detached":

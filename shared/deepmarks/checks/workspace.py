@@ -25,6 +25,7 @@ from deepmarks.checks.operations import (
     run_module,
     run_vjp,
 )
+from deepmarks.checks.probes import PREFIX, executed
 from deepmarks.checks.watch import watch_operators
 from deepmarks.seeding import seed_everything
 
@@ -36,15 +37,13 @@ class MissingNameError(Exception):
     """The submission does not define a name that a check asks for."""
 
 
-class MissingProbeError(Exception):
-    """The probes do not define a function that a check asks for."""
-
-
 class Names:
     """The live names of a submission, as attributes; what probes receive as `student`."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self._namespace = namespace
+        self.kept: dict[str, Any] = {}
+        """What probes leave here is there for later ones, as long as this process lives."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -59,7 +58,6 @@ class Workspace:
     def __init__(
         self,
         namespace: dict[str, Any],
-        probes_source: str = "",
         device: str | None = None,
         reply_limit: int = wire.TRUSTED_SENDER.frame,
     ) -> None:
@@ -67,7 +65,7 @@ class Workspace:
         self._reply_limit = reply_limit
         self.device = device if device not in (None, "cpu") else None
         self._kept: dict[int, Any] = {}
-        self._probes = _load_probes(probes_source)
+        self._names = Names(namespace)
 
     # ------------------------------------------------------------------ frames
 
@@ -109,11 +107,13 @@ class Workspace:
                 seed_everything(options["seed"])
             if operation is Operation.VALUE:
                 return Reply(self._get(name))
-            with (
-                self._standing_in(options.get("stand_in") or {}, pause=getattr(watching, "pause", None)),
-                watching,
-            ):
-                value = self._run(operation, name, args, kwargs, options)
+            probes = executed(data.get("probes"))
+            stand_ins = _found(options.get("stand_in") or {}, probes)
+            with self._standing_in(stand_ins, pause=getattr(watching, "pause", None)), watching:
+                if operation is Operation.PROBE:
+                    value = probes[name](self._names, *args, **kwargs)
+                else:
+                    value = self._run(operation, name, args, kwargs, options)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and not self._is_worker:
                 raise
@@ -131,11 +131,6 @@ class Workspace:
         kwargs: dict[str, Any],
         options: dict[str, Any],
     ) -> Any:
-        if operation is Operation.PROBE:
-            probe = getattr(self._probes, name, None)
-            if probe is None:
-                raise MissingProbeError(name)
-            return probe(Names(self.namespace), *args, **kwargs)
         function = self._get(name)
         if operation is Operation.CALL:
             return self._keep_parts(function(*args, **kwargs), options.get("keep") or ())
@@ -163,12 +158,12 @@ class Workspace:
     # --------------------------------------------------------------- stand-ins
 
     @contextmanager
-    def _standing_in(self, names: dict[str, str], pause: Callable[[], Any] | None) -> Iterator[None]:
-        """Replace names of the submission by library functions or probes for a while."""
+    def _standing_in(self, functions: Mapping[str, Any], pause: Callable[[], Any] | None) -> Iterator[None]:
+        """Replace names of the submission for a while."""
         missing = object()
-        previous = {name: self.namespace.get(name, missing) for name in names}
-        for name, dotted in names.items():
-            self.namespace[name] = _unwatched(self._library(dotted), pause)
+        previous = {name: self.namespace.get(name, missing) for name in functions}
+        for name, function in functions.items():
+            self.namespace[name] = _unwatched(function, pause)
         try:
             yield
         finally:
@@ -177,12 +172,6 @@ class Workspace:
                     self.namespace.pop(name, None)
                 else:
                     self.namespace[name] = value
-
-    def _library(self, dotted: str) -> Any:
-        module, _, name = dotted.rpartition(".")
-        if module == "probes":
-            return getattr(self._probes, name)
-        return getattr(importlib.import_module(module), name)
 
     # ---------------------------------------------------------------- failures
 
@@ -196,8 +185,6 @@ class Workspace:
         match error:
             case MissingNameError():
                 return Failure("missing", function=str(error))
-            case MissingProbeError():
-                return Failure("probe-missing", function=str(error))
             case NotAModuleError():
                 return Failure("not-a-module", message=str(error))
             case StateMismatchError():
@@ -272,6 +259,15 @@ def _moved(value: Any, device: str | None) -> Any:
     return value.to(device) if type(value).__name__ == "Tensor" else value
 
 
+def _found(names: Mapping[str, str], probes: Mapping[str, Any]) -> dict[str, Any]:
+    """The library functions or probes that stand in for names of the submission."""
+    found = {}
+    for name, dotted in names.items():
+        module, _, function = dotted.rpartition(".")
+        found[name] = probes[function] if module + "." == PREFIX else getattr(importlib.import_module(module), function)
+    return found
+
+
 def _unwatched(function: Any, pause: Callable[[], Any] | None) -> Any:
     """`function` without its operators being held against the student."""
     if pause is None or isinstance(function, type):
@@ -282,10 +278,3 @@ def _unwatched(function: Any, pause: Callable[[], Any] | None) -> Any:
             return function(*args, **kwargs)
 
     return stand_in
-
-
-def _load_probes(source: str) -> types.ModuleType:
-    module = types.ModuleType("probes")
-    if source:
-        exec(compile(source, "probes.py", "exec"), module.__dict__)
-    return module

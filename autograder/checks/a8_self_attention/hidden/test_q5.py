@@ -19,7 +19,7 @@ EARLIER = {
 }
 
 
-def fairly(check, consistent=lambda: False):
+def fairly_or_consistently(check, consistent):
     """Run `check` with the student's earlier answers, then with the library's: no mistake counts twice.
 
     What agrees with the student's own module of question 4 will do as well (`consistent`).
@@ -112,8 +112,7 @@ def test_decoding_of_other_sizes(student, reference, torch_rng, batch, n, heads)
     right = reference.module("MultiHeadAttention", 20, heads, state=state, inputs=(x, causal(n))).output
 
     def check(stand_in):
-        library = stand_in is not None
-        first, again = student.probe("decoding", state, heads, x, library, stand_in=stand_in)
+        first, again = student.probe("decoding", state, heads, x, stand_in=stand_in)
         wrong = decoding_mistakes(state, heads, x)
         assert_matches(first, right, what="the decoded output", axes=AXES, candidates=wrong, pointer=SECTION)
         expect(
@@ -128,7 +127,7 @@ def test_decoding_of_other_sizes(student, reference, torch_rng, batch, n, heads)
         runs = student.probe("decoding", state, heads, x)
         return all(torch.allclose(run, own, atol=1e-5) for run in runs)
 
-    fairly(check, consistent)
+    fairly_or_consistently(check, consistent)
 
 
 @question("q5", points=0.5)
@@ -142,9 +141,9 @@ def test_decoding_two_sequences_in_turn(student, reference, torch_rng):
     ]
 
     def check(stand_in):
-        got = student.probe("decoding_in_turn", state, 3, *x, stand_in is not None, stand_in=stand_in)
+        got = student.probe("decoding_in_turn", state, 3, *x, stand_in=stand_in)
         for in_turn, part, expected in zip(got, x, right, strict=True):
-            alone, _ = student.probe("decoding", state, 3, part, stand_in is not None, stand_in=stand_in)
+            alone, _ = student.probe("decoding", state, 3, part, stand_in=stand_in)
             wrong = decoding_mistakes(state, 3, part)
             assert_matches(alone, expected, what="the decoded output", axes=AXES, candidates=wrong, pointer=SECTION)
             expect(
@@ -160,7 +159,7 @@ def test_decoding_two_sequences_in_turn(student, reference, torch_rng):
         own = [own_pass(student, state, 3, part) for part in x]
         return all(torch.allclose(run, full, atol=1e-5) for run, full in zip(runs, own, strict=True))
 
-    fairly(check, consistent)
+    fairly_or_consistently(check, consistent)
 
 
 def branch(module, x):
@@ -223,7 +222,7 @@ def test_transformer_block_with_masks(student, reference, torch_rng, kind):
         wrong = blocks(state, x, masks[kind])
         assert_matches(got, right, what="the output", axes=AXES, candidates=wrong, pointer=SECTION)
 
-    fairly(check)
+    fairly(check, EARLIER)
 
 
 @question("q5", points=0.75)
@@ -241,4 +240,4 @@ def test_gradients_of_the_transformer_block(student, reference, torch_rng):
         assert_matches(got.input_grads[0], right.input_grads[0], what="the gradient of x", pointer=SECTION)
         assert_matches(got.param_grads, right.param_grads, what="the parameters' gradients", pointer=SECTION)
 
-    fairly(check)
+    fairly(check, EARLIER)

@@ -18,7 +18,7 @@ EARLIER = {
 }
 
 
-def fairly(check, consistent=lambda: False):
+def fairly_or_consistently(check, consistent):
     """Run `check` with the student's earlier answers, then with the library's: no mistake counts twice.
 
     What agrees with the student's own module of question 4 will do as well (`consistent`).
@@ -104,8 +104,7 @@ def test_decoding_equals_the_causal_pass(student, torch_rng):
     }
 
     def check(stand_in):
-        library = stand_in is not None
-        first, again = student.probe("decoding", module.state_dict(), 4, x, library, stand_in=stand_in)
+        first, again = student.probe("decoding", module.state_dict(), 4, x, stand_in=stand_in)
         assert_matches(first, right, what="the decoded output", axes=AXES, candidates=wrong, pointer=SECTION)
         expect(
             torch.allclose(again, first, atol=1e-5),
@@ -119,7 +118,7 @@ def test_decoding_equals_the_causal_pass(student, torch_rng):
         runs = student.probe("decoding", module.state_dict(), 4, x)
         return all(torch.allclose(run, own, atol=1e-5) for run in runs)
 
-    fairly(check, consistent)
+    fairly_or_consistently(check, consistent)
 
 
 def branch(module, x):
@@ -167,4 +166,4 @@ def test_transformer_block_without_a_mask(student, torch_rng):
         wrong = blocks(layer, x)
         assert_matches(got, right, what="the output", axes=AXES, candidates=wrong, pointer=SECTION)
 
-    fairly(check)
+    fairly(check, EARLIER)

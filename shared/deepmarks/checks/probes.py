@@ -1,0 +1,139 @@
+"""An assignment's probes.py: code of the checks that runs beside the student's code, a part at a time.
+
+The student's process never holds more of the probes than the request at hand needs. So nothing can be patched before it
+is used, and a stand-in for an earlier question, which is a right answer, is out of reach while that question is asked.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import builtins
+import marshal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepmarks.checks.errors import CheckError
+from deepmarks.checks.messages import Operation, Request
+
+PREFIX = "probes."
+"""How a stand-in from probes.py is named, in place of a module: `probes.library_softmax`."""
+STAND_IN = "library"
+"""How the names of stand-ins begin, in upper or lower case."""
+_PACKED = "PACKED"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one request needs of the probes."""
+
+    code: bytes
+    """Compiled Python, as `marshal` writes it."""
+    stand_ins: frozenset[str]
+    """The stand-ins in it."""
+
+
+class Probes:
+    """The probes of an assignment, read but not executed.
+
+    Raises CheckError where the source is not Python.
+    """
+
+    def __init__(self, source: str = "") -> None:
+        try:
+            body = ast.parse(source, "probes.py").body
+        except (SyntaxError, ValueError) as error:
+            raise CheckError(f"probes.py is not Python: {error}") from error
+        self._statements = [(statement, frozenset(_bound(statement))) for statement in body]
+        self._parts: dict[tuple[str, ...], Part] = {}
+
+    @classmethod
+    def read(cls, file: Path | None) -> Probes:
+        """The probes in `file`, plain or packed; none where there is no such file."""
+        if file is None or not file.is_file():
+            return cls()
+        source = file.read_text("utf-8")
+        return cls(unpacked(source) if f"\n{_PACKED} =" in source else source)
+
+    def needed(self, request: Request) -> Part | None:
+        """What `request` needs; None if that is nothing. CheckError for a name that the probes do not define."""
+        stand_ins = (request.options.get("stand_in") or {}).values()
+        names = {dotted.removeprefix(PREFIX) for dotted in stand_ins if dotted.startswith(PREFIX)}
+        if request.operation is Operation.PROBE:
+            names.add(request.name)
+        return self._part(tuple(sorted(names))) if names else None
+
+    def _part(self, names: tuple[str, ...]) -> Part:
+        if names not in self._parts:
+            defined = set().union(*(bound for _, bound in self._statements))
+            for name in names:
+                if name not in defined:
+                    raise CheckError(f"probes.py does not define {name}")
+            chosen, within = self._closure(names)
+            code = compile(ast.Module(chosen, []), "probes.py", "exec")
+            stand_ins = frozenset(name for name in within if name.lower().startswith(STAND_IN))
+            self._parts[names] = Part(marshal.dumps(code), stand_ins)
+        return self._parts[names]
+
+    def _closure(self, names: Iterable[str]) -> tuple[list[ast.stmt], set[str]]:
+        """The statements that `names` rest on, in their order, and all that these define."""
+        todo, within, chosen = list(names), set[str](), set[int]()
+        while todo:
+            name = todo.pop()
+            for place, (statement, bound) in enumerate(self._statements):
+                if name in bound and place not in chosen:
+                    chosen.add(place)
+                    within |= bound
+                    todo += [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        ordered = [
+            statement
+            for place, (statement, _) in enumerate(self._statements)
+            if place in chosen or (isinstance(statement, ast.ImportFrom) and statement.module == "__future__")
+        ]
+        return ordered, within
+
+
+def executed(code: bytes | None) -> dict[str, Any]:
+    """The names that a part of the probes defines, in a module of their own."""
+    namespace: dict[str, Any] = {"__name__": "probes", "__builtins__": builtins}
+    if code is not None:
+        exec(marshal.loads(code), namespace)
+    return namespace
+
+
+def packed(source: bytes) -> bytes:
+    """probes.py as students get it. Some probes stand in for earlier questions, so they hold answers.
+
+    This keeps an answer from being read by accident, and no more: the checks must be able to run it.
+    """
+    if not source:
+        return b""
+    lines = base64.encodebytes(source).decode()
+    return f'''"""What the checks run beside your code; packed, since it answers questions."""
+
+{_PACKED} = """
+{lines}"""
+'''.encode()
+
+
+def unpacked(text: str) -> str:
+    """The source in what `packed` made; CheckError if it is nothing of that kind."""
+    try:
+        return base64.b64decode(text.partition(f'{_PACKED} = """')[2].rstrip().removesuffix('"""')).decode()
+    except ValueError as error:
+        raise CheckError(f"probes.py cannot be unpacked: {error}") from error
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """The names that a statement at the top of a module binds."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        for alias in statement.names:
+            yield (alias.asname or alias.name).split(".")[0]
+    else:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
