@@ -333,6 +333,9 @@ def hessian(student, kind, a, x, v):
 # ---------------------------------------------------------------------------------------- q7: files and evaluation
 
 
+_FILE = "weights.pt"
+
+
 def parameter_count(student, *sizes):
     """The number of trainable parameters of MLP(*sizes)."""
     return sum(p.numel() for p in student.MLP(*sizes).parameters() if p.requires_grad)
@@ -345,24 +348,35 @@ def _network(state, like):
     return network
 
 
-def round_trip(student, state, other):
-    """Save a network with the weights `state`, load them into one with the weights `other`."""
-    like = next(iter(state.values()))
-    save, load = student.save_weights, student.load_weights
-    source, target = _network(state, like), _network(other, like)
+def saved(student, state):
+    """Save a network with the weights `state`: what lies in the folder then, and what became of the network."""
+    save, source = student.save_weights, _network(state, next(iter(state.values())))
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "weights.pt")
+        path = os.path.join(folder, _FILE)
         save(source, path)
         exists = os.path.isfile(path)
-        plain = exists and _holds_only_numbers(path)
-        load(target, path)
-    return {
-        "exists": exists,
-        "plain": plain,
-        "source": dict(source.state_dict()),
-        "target": dict(target.state_dict()),
-        "trainable": all(p.requires_grad for p in target.parameters()),
-    }
+        return {
+            "exists": exists,
+            "plain": exists and _holds_only_numbers(path),
+            "files": {entry.name: _bytes(entry.path) for entry in os.scandir(folder) if entry.is_file()},
+            "source": dict(source.state_dict()),
+        }
+
+
+def loaded(student, files, other):
+    """Load from `files` into a network with the weights `other`; its weights, and whether they can be trained."""
+    load, target = student.load_weights, _network(other, next(iter(other.values())))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(content)
+        load(target, os.path.join(folder, _FILE))
+    return dict(target.state_dict()), all(p.requires_grad for p in target.parameters())
+
+
+def _bytes(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _holds_only_numbers(path):
@@ -420,7 +434,7 @@ def planted_file(student, state, kind):
     like = next(iter(state.values()))
     load, target = student.load_weights, _network(state, like)
     with tempfile.TemporaryDirectory() as folder:
-        path, mark = os.path.join(folder, "weights.pt"), os.path.join(folder, "ran")
+        path, mark = os.path.join(folder, _FILE), os.path.join(folder, "ran")
         content = {**{name: value.cpu() for name, value in state.items()}, "extra": _Planted(mark)}
         if kind == "torch":
             torch.save(content, path)

@@ -117,7 +117,7 @@ class WorkerChannel:
         part = self._probes.needed(request)
         stand_ins = frozenset[str]() if part is None else part.stand_ins
         if not self._stand_ins <= stand_ins:
-            self._renew()
+            self.renew()
         self._ensure_worker()
         self._stand_ins |= stand_ins
         self._find_lost(request)
@@ -131,6 +131,23 @@ class WorkerChannel:
             what = "the whole submission" if whole else "this question"
             raise Broken(Cause.TIMEOUT, f"The time for {what} was used up before this check.")
         return self._exchange(request, None if part is None else part.code, seconds)
+
+    def renew(self) -> None:
+        """Go on with a fresh worker, at no cost for the submission: neither time nor what it prints again.
+
+        That is free no longer than grading may take as a whole.
+        """
+        if self._worker is not None:
+            self._renewed.add(self._number)
+        self.close()
+        used, printed, total = self._used, len(self._output), self._output_total
+        self._ensure_worker()
+        self._drain()
+        del self._output[printed:]
+        self._output_total = total
+        if self._unbilled < self._limits.total_seconds:
+            self._unbilled += self._used - used
+            self._used = used
 
     def _find_lost(self, request: Request) -> None:
         """Raise if `request` passes on an object that ended with its worker."""
@@ -175,22 +192,6 @@ class WorkerChannel:
         self._skipped.update(range(len(self._submission.units)))
         self._skip(len(self._submission.units), "The rest of the submission was not executed.")
         self._start()
-
-    def _renew(self) -> None:
-        """Go on with a fresh worker, at no cost for the submission: neither time nor what it prints again.
-
-        That is free no longer than grading may take as a whole.
-        """
-        self._renewed.add(self._number)
-        self.close()
-        used, printed, total = self._used, len(self._output), self._output_total
-        self._ensure_worker()
-        self._drain()
-        del self._output[printed:]
-        self._output_total = total
-        if self._unbilled < self._limits.total_seconds:
-            self._unbilled += self._used - used
-            self._used = used
 
     def _start(self) -> bool:
         """Start a worker and execute every unit that is not known to kill it; False if one more does."""

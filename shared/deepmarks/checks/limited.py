@@ -78,6 +78,10 @@ class LimitedChannel:
         finally:
             self._used += time.monotonic() - started
 
+    def renew(self) -> None:
+        """Have the channel below do it."""
+        self._channel.renew()
+
 
 class PrintedOutput(io.TextIOBase):
     """Keeps what is printed, up to a limit, until it is taken."""

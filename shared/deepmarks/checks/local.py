@@ -47,6 +47,9 @@ class LocalChannel:
             answer = self._workspace.answer(frame)
         return reply_from_data(wire.decode(answer, wire.TRUSTED_SENDER)["reply"])
 
+    def renew(self) -> None:
+        """Nothing: there is this process only."""
+
 
 def local_student(
     namespace: dict[str, Any], probes_source: str = "", *, forbid: Sequence[str] = (), seed: int = 0

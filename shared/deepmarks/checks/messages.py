@@ -129,3 +129,7 @@ class Channel(Protocol):
         Raises `Broken` if a limit fires, the process dies or the reply breaks the protocol.
         """
         ...
+
+    def renew(self) -> None:
+        """Answer the next request in a fresh process, where the submission has processes of its own."""
+        ...

@@ -182,6 +182,13 @@ class Student:
         """The value of a plain variable of the submission."""
         return self._ask(Operation.VALUE, name, (), {}, {}, None, None).value
 
+    def restart(self) -> None:
+        """Go on in a fresh process, in which the submission has only been executed; handles are lost.
+
+        In a notebook's own kernel nothing happens.
+        """
+        self._channel.renew()
+
     def source(self, name: str) -> str:
         """The source text of the submission's last definition of `name`; `NotAttempted` if there is none."""
         if name not in self._sources:

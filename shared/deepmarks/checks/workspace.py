@@ -40,9 +40,9 @@ class MissingNameError(Exception):
 class Names:
     """The live names of a submission, as attributes; what probes receive as `student`."""
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
+    def __init__(self, namespace: Mapping[str, Any], kept: dict[str, Any]) -> None:
         self._namespace = namespace
-        self.kept: dict[str, Any] = {}
+        self.kept = kept
         """What probes leave here is there for later ones, as long as this process lives."""
 
     def __getattr__(self, name: str) -> Any:
@@ -65,7 +65,7 @@ class Workspace:
         self._reply_limit = reply_limit
         self.device = device if device not in (None, "cpu") else None
         self._kept: dict[int, Any] = {}
-        self._names = Names(namespace)
+        self._kept_by_probes: dict[str, Any] = {}
 
     # ------------------------------------------------------------------ frames
 
@@ -111,7 +111,7 @@ class Workspace:
             stand_ins = _found(options.get("stand_in") or {}, probes)
             with self._standing_in(stand_ins, pause=getattr(watching, "pause", None)), watching:
                 if operation is Operation.PROBE:
-                    value = probes[name](self._names, *args, **kwargs)
+                    value = probes[name](Names(self.namespace, self._kept_by_probes), *args, **kwargs)
                 else:
                     value = self._run(operation, name, args, kwargs, options)
         except BaseException as error:
