@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from deepmarks.checks.probes import Probes
 from deepmarks.manifest import Limits
 from deepmarks.submission import read_submission
 from deepmarks_grader.isolation import confine, landlock, limits, linux, paths, seccomp, users
@@ -47,7 +48,7 @@ def measure_workers(rounds: int) -> tuple[list[float], list[float], list[float],
     whole, memory, ends = [], [], []
     with Zygote(["numpy", "torch"]) as zygote:
         for index in range(rounds + 3):
-            channel = WorkerChannel(zygote, submission, "", Limits())
+            channel = WorkerChannel(zygote, submission, Probes(), Limits())
             started = time.perf_counter()
             channel.load()
             took = time.perf_counter() - started

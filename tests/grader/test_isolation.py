@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from deepmarks.checks.probes import Probes
 from deepmarks.manifest import Limits
 from deepmarks.submission import read_submission
 from deepmarks_grader.bundle import Bundle
@@ -43,7 +44,7 @@ class Ran:
     """What became of some code as a submission."""
 
     def __init__(self, zygote: Zygote, code: str, limits: Limits = _LIMITS) -> None:
-        channel = WorkerChannel(zygote, read_submission(code.encode(), "code.py"), "", limits)
+        channel = WorkerChannel(zygote, read_submission(code.encode(), "code.py"), Probes(), limits)
         started = time.monotonic()
         channel.load()
         self.seconds = time.monotonic() - started

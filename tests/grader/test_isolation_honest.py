@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from deepmarks.checks.probes import Probes
 from deepmarks.manifest import Limits
 from deepmarks.submission import read_submission
 from deepmarks_grader.isolation.channel import WorkerChannel
@@ -22,7 +23,7 @@ def zygote() -> Iterator[Zygote]:
 
 def run(zygote: Zygote, code: str) -> str:
     """What `code` prints as a submission; notices fail the test."""
-    channel = WorkerChannel(zygote, read_submission(code.encode(), "code.py"), "", _LIMITS)
+    channel = WorkerChannel(zygote, read_submission(code.encode(), "code.py"), Probes(), _LIMITS)
     try:
         channel.load()
         output = channel.take_output()

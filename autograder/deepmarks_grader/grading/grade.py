@@ -28,6 +28,7 @@ from deepmarks.checks.workspace import Workspace
 from deepmarks.submission import Submission, compile_unit, definitions, read_submission
 from deepmarks_grader.bundle import Bundle, course_secret
 from deepmarks_grader.errors import UserError
+from deepmarks_grader.grading.own_time import OwnTime, UncountedChannel
 from deepmarks_grader.isolation.channel import WorkerChannel
 from deepmarks_grader.isolation.control import ZygoteError
 from deepmarks_grader.isolation.strength import Report, Strength
@@ -46,6 +47,8 @@ _WARMABLE = [
 """Modules that the zygote may import for a submission which names them: none runs code of the submission."""
 
 
+OWN_SECONDS = 900.0
+"""What the checks themselves may take for one submission. The dearest measured are the features in a6, about 10 s."""
 WEAK_VARIABLE = "DEEPMARKS_ALLOW_WEAK_ISOLATION"
 
 
@@ -230,10 +233,12 @@ class Grader:
         assignment = self.bundle.assignment
         sources = definitions(submission)
         reference_channel = self._reference_channel
+        own_time = OwnTime(OWN_SECONDS)
+        uncounted = UncountedChannel(channel, own_time)
 
         def student(question: str, seed: int) -> Student:
             policy = OperatorPolicy(assignment.question(question).forbid)
-            return Student(channel, operators=policy, sources=sources, names=assignment.names, seed=seed)
+            return Student(uncounted, operators=policy, sources=sources, names=assignment.names, seed=seed)
 
         def seed(check: str, hidden: bool) -> int:
             if hidden:
@@ -249,6 +254,7 @@ class Grader:
             questions=questions,
             take_output=channel.take_output,
             begin=channel.begin,
+            around=own_time.running,
             checkpoint=lambda: chosen_checkpoint(submission.attachments, assignment.slug),
         )
 

@@ -6,6 +6,7 @@ import hashlib
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,6 +52,8 @@ class CheckSession:
     """What the student's code printed since the last time."""
     begin: Callable[[str, str], None] = lambda question, check: None
     """Told before each check starts."""
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered around each check."""
     checkpoint: Callable[[], Attachment] = no_checkpoint
     """The weights that were handed in; raises NotAttempted if there are none."""
     leaderboard: Leaderboard = field(default_factory=Leaderboard)
@@ -157,11 +160,12 @@ class CheckPlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Iterator[None]:
-        """Refuse a check at once whose question's source breaks a policy."""
+        """Run a check, or refuse it at once if its question's source breaks a policy."""
         violation = self.session.forbidden.get(self._infos[_check_name(pyfuncitem)].question)
         if violation is not None:
             raise violation
-        return (yield)
+        with self.session.around():
+            return (yield)
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         """Turn the end of a check into a record."""

@@ -220,12 +220,12 @@ def test_one_seed_one_run_and_an_honest_accuracy(student, rng, device):
             pointer=SECTION,
         )
         expect(first["same data"], "train changes the data.", kind="data-changed", pointer=SECTION)
-        honest_accuracy(student, first, data, accuracy, device)
+        honest_accuracy(student, first, data, accuracy, device, stand_in)
 
     fairly(check, EARLIER)
 
 
-def honest_accuracy(student, run, data, accuracy, device):
+def honest_accuracy(student, run, data, accuracy, device, stand_in):
     """Fail unless the accuracy is that of the trained net on the test images, which were shown as they are."""
     first_test = len(data["x_train"])
     asked = [shown for shown in run["shown"] if not shown["training"]]
@@ -260,7 +260,7 @@ def honest_accuracy(student, run, data, accuracy, device):
         kind="not-measured",
         pointer=SECTION,
     )
-    logits = student.probe("answers", run["net"], data["x_test"].float() / 255, device)
+    logits = student.probe("answers", run["net"], data["x_test"].float() / 255, device, stand_in=stand_in)
     measured = float((logits.argmax(1) == truth).double().mean())
     # One image may lie on the border between two classes.
     allowed = 1.5 / total

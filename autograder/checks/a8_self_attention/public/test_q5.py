@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, question
+from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, fairly, question
 
 SECTION = "section 5"
 AXES = ("batch", "position", "feature")

@@ -139,7 +139,7 @@ def test_one_second_of_training_lowers_the_loss(student, rng):
         kind="overtime",
         pointer=SECTION,
     )
-    outputs = student.probe("read", model, fresh)
+    outputs = student.probe("read", model, fresh, stand_in=LIBRARY)
     check_outputs(outputs, (10, 100, 6), "The output of the trained network")
     targets = torch.zeros(100, 3, dtype=torch.int64)
     for n, text in enumerate(fresh_texts):

@@ -1,0 +1,79 @@
+"""A clock on the grader's own work: what a submission returns must not keep it busy for ever."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deepmarks.checks.errors import CheckError
+from deepmarks.checks.messages import Channel, Reply, Request
+
+
+class OwnTime:
+    """Seconds that checks may work on one submission, not counting those in which its code runs.
+
+    When they are over, the check at hand and all later ones raise CheckError: a grader that is merely slow must take
+    nobody's points. Outside the main thread and on Windows nothing is limited.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = self._left = seconds
+        self._counting = False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the time inside the block."""
+        if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        if self._left <= 0:
+            self._ring()
+        started = time.monotonic()
+        previous = signal.signal(signal.SIGALRM, self._ring)
+        remaining, interval = signal.setitimer(signal.ITIMER_REAL, self._left)
+        self._counting = True
+        try:
+            yield
+        finally:
+            self._counting = False
+            self._left, _ = signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, previous)
+            if remaining:  # somebody else's alarm goes on as if nothing had been
+                left = max(remaining - (time.monotonic() - started), 0.001)
+                signal.setitimer(signal.ITIMER_REAL, left, interval)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do not count the time inside the block."""
+        if not self._counting:
+            yield
+            return
+        left, _ = signal.setitimer(signal.ITIMER_REAL, 0.0)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, left or 0.001)
+
+    def _ring(self, *_: object) -> None:
+        raise CheckError(f"the checks worked on this submission for more than {self._seconds:g} seconds of their own")
+
+
+class UncountedChannel:
+    """A channel whose requests do not count as the grader's own time."""
+
+    def __init__(self, channel: Channel, own_time: OwnTime) -> None:
+        self._channel = channel
+        self._own_time = own_time
+
+    def request(self, request: Request) -> Reply:
+        """The reply of the channel below."""
+        with self._own_time.paused():
+            return self._channel.request(request)
+
+    def renew(self) -> None:
+        """Have the channel below do it."""
+        with self._own_time.paused():
+            self._channel.renew()
