@@ -264,6 +264,20 @@ BAD_CHECKS = {
     ),
     "no sentence": ("hidden/test_q1.py", ', "total accepts None."', "", 0, "needs a sentence"),
     "unknown probe": ("public/test_q2.py", '"count", [3]', '"cuont", [3]', 0, "does not define `cuont`"),
+    "unknown stand-in": (
+        "public/test_q2.py",
+        '"count", [3]',
+        '"count", [3], stand_in={"total": "probes.library_total"}',
+        0,
+        "does not define `library_total`",
+    ),
+    "stand-in with another name": (
+        "public/test_q2.py",
+        '"count", [3]',
+        '"count", [3], stand_in={"total": "probes.count"}',
+        0,
+        "must begin with library",
+    ),
     "same name in public and hidden": (
         "public/test_q2.py",
         "def test_count_nothing",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepmarks.checks.probes import PREFIX, STAND_IN
 from deepmarks_grader.authoring.master import Master
 from deepmarks_grader.authoring.mutants import Mutant, load_accepted, load_mutants
 from deepmarks_grader.authoring.problems import AuthoringError, Problem, Report, gathering, unknown
@@ -17,6 +19,7 @@ LEAST_CHECKS = 2
 """Of each kind for each question: one alone says nothing about where the mistake is."""
 _SENTENCES = {"expect": "sentence", "student_raises": "sentence"}
 _TEST_METHODS = "test_"
+_STAND_IN = re.compile(re.escape(PREFIX) + r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,8 @@ class _FileReader:
     def _look(self, node: ast.AST) -> None:
         if isinstance(node, ast.Assert) and self.hidden:
             self.report.add(node.lineno, "a plain assert would show its values; use expect or assert_matches.")
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _STAND_IN.fullmatch(node.value):
+            self._look_at_stand_in(node.value.removeprefix(PREFIX), node.lineno)
         if not isinstance(node, ast.Call):
             return
         called = _called(node)
@@ -170,17 +175,12 @@ class _FileReader:
                 self.report.add(node.lineno, "`.probe` takes the probe's name as a plain string.")
             elif name not in self.probes:
                 self.report.add(node.lineno, f"probes.py does not define `{name}`.")
-        for keyword in node.keywords:
-            if keyword.arg == "stand_in":
-                self._look_at_stand_ins(keyword.value)
 
-    def _look_at_stand_ins(self, value: ast.expr) -> None:
-        for node in ast.walk(value):
-            dotted = _constant(node)
-            if isinstance(dotted, str) and dotted.startswith("probes."):
-                name = dotted.removeprefix("probes.")
-                if name not in self.probes:
-                    self.report.add(getattr(node, "lineno", 1), f"probes.py does not define `{name}`.")
+    def _look_at_stand_in(self, name: str, line: int) -> None:
+        if name not in self.probes:
+            self.report.add(line, f"probes.py does not define `{name}`.")
+        elif not name.lower().startswith(STAND_IN):
+            self.report.add(line, f"`{name}` is a stand-in: its name must begin with {STAND_IN}.")
 
 
 def _cross_check(folder: Path, checks: list[Check], master: Master) -> Iterator[Problem]:

@@ -12,20 +12,17 @@ from deepmarks.datasets import load_cifar10
 SECTION = "section 5"
 STEPS, WIDTH, BATCH = 60, 8, 20
 EARLIER = {
-    name: f"probes.library_{name}"
-    for name in (
-        "pad_and_crop",
-        "hflip",
-        "normalize",
-        "denormalize",
-        "random_crop_flip",
-        "color_jitter",
-        "cutout",
-        "mixup",
-        "cutmix",
-        "soft_cross_entropy",
-        "cosine_lr",
-    )
+    "pad_and_crop": "probes.library_pad_and_crop",
+    "hflip": "probes.library_hflip",
+    "normalize": "probes.library_normalize",
+    "denormalize": "probes.library_denormalize",
+    "random_crop_flip": "probes.library_random_crop_flip",
+    "color_jitter": "probes.library_color_jitter",
+    "cutout": "probes.library_cutout",
+    "mixup": "probes.library_mixup",
+    "cutmix": "probes.library_cutmix",
+    "soft_cross_entropy": "probes.library_soft_cross_entropy",
+    "cosine_lr": "probes.library_cosine_lr",
 }
 
 
