@@ -17,7 +17,7 @@ from deepmarks.checks.run import run_checks
 
 def run(tmp_path, body, namespace=None, folder="public", **session):
     path = tmp_path / folder
-    path.mkdir(exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True)
     head = "import pytest\nfrom deepmarks.checks import *\n"
     (path / "test_q1.py").write_text(head + textwrap.dedent(body))
     student = local_student(namespace or {})
@@ -191,3 +191,30 @@ def test_a_missing_calibration_is_the_graders_fault(tmp_path):
     (record,) = run(tmp_path, body)
     assert record.cause is Cause.INTERNAL
     assert "no calibration" in record.staff
+
+
+def test_hidden_checks_share_code_with_public_ones_and_with_no_other_assignment(tmp_path):
+    for name, value in (("first", 1), ("second", 2)):
+        body = f"""
+        VALUE = {value}
+
+        @question("q1", points=1)
+        def test_public(student):
+            \"\"\"It is public.\"\"\"
+        """
+        run(tmp_path / name, body)
+        hidden = tmp_path / name / "hidden"
+        hidden.mkdir()
+        (hidden / "test_q1.py").write_text(
+            "from deepmarks.checks import expect, question\n"
+            "from public.test_q1 import VALUE\n\n\n"
+            '@question("q1", points=1)\ndef test_hidden(student):\n    """It is hidden."""\n'
+            f'    expect(VALUE == {value}, "It is another one.")\n'
+        )
+        session = CheckSession(lambda question, seed: local_student({}))
+        records = run_checks([tmp_path / name / "public", hidden], session)
+        assert [(record.title, str(record.outcome)) for record in records] == [
+            ("It is public.", "passed"),
+            ("It is hidden.", "passed"),
+        ]
+    assert not [name for name in sys.modules if name.partition(".")[0] in ("public", "hidden")]

@@ -299,6 +299,28 @@ def test_bad_check_is_reported_at_its_line(case: str, checks_path: Path, master:
         assert_reported(reports, Path(file).name, line + shift, part)
 
 
+def test_what_hidden_checks_share_with_public_ones_keeps_to_the_rules_for_hidden_ones(
+    checks_path: Path, master: Master
+) -> None:
+    public = checks_path / "public" / "test_q1.py"
+    helper = 'def told(value):\n    expect(value, f"{value} is wrong.")\n'
+    public.write_text(f"{public.read_text()}\n\n{helper}\n\ndef shared(value):\n    told(value)\n")
+    load_checks(checks_path, master)  # a public check may show values
+    hidden = checks_path / "hidden" / "test_q1.py"
+    hidden.write_text(f"from public.test_q1 import shared\n{hidden.read_text()}")
+    line = public.read_text().split("\n").index('    expect(value, f"{value} is wrong.")') + 1
+    assert_reported(problems_of(lambda: load_checks(checks_path, master)), "test_q1.py", line, "one plain string")
+
+
+def test_a_name_that_hidden_checks_share_must_be_there(checks_path: Path, master: Master) -> None:
+    hidden = checks_path / "hidden" / "test_q1.py"
+    text = hidden.read_text()
+    hidden.write_text(f"from public.test_q1 import shared\n{text}")
+    assert_reported(problems_of(lambda: load_checks(checks_path, master)), "test_q1.py", 1, "does not define `shared`")
+    hidden.write_text(f"from public.test_q9 import shared\n{text}")
+    assert_reported(problems_of(lambda: load_checks(checks_path, master)), "test_q1.py", 1, "no public check")
+
+
 def test_points_that_do_not_add_up_are_reported_at_the_question(checks_path: Path, master: Master) -> None:
     edited(checks_path / "hidden" / "test_q1.py", "points=3)", "points=2.5)")
     reports = problems_of(lambda: load_checks(checks_path, master))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepmarks.checks.probes import PREFIX, STAND_IN
+from deepmarks.checks.probes import PREFIX, STAND_IN, closure
 from deepmarks_grader.authoring.master import Master
 from deepmarks_grader.authoring.mutants import Mutant, load_accepted, load_mutants
 from deepmarks_grader.authoring.problems import AuthoringError, Problem, Report, gathering, unknown
@@ -19,6 +19,7 @@ LEAST_CHECKS = 2
 """Of each kind for each question: one alone says nothing about where the mistake is."""
 _SENTENCES = {"expect": "sentence", "student_raises": "sentence"}
 _TEST_METHODS = "test_"
+_PUBLIC = "public."
 _STAND_IN = re.compile(re.escape(PREFIX) + r"\w+")
 
 
@@ -69,12 +70,13 @@ def load_checks(folder: Path, master: Master) -> CheckSet:
     problems: list[Problem] = []
     checks: list[Check] = []
     probes = _probe_names(folder / "probes.py", problems)
+    questions = frozenset(question.name for question in master.assignment.questions)
     for kind in ("public", "hidden"):
         files = sorted((folder / kind).glob("test_*.py"))
         if not files:
             problems.append(Problem(folder / kind, 1, f"there are no {kind} checks; they live in {kind}/test_qN.py."))
         for file in files:
-            reader = _FileReader(file, kind, master, probes)
+            reader = _FileReader(file, kind, questions, probes)
             checks += reader.read()
             problems += reader.report.problems
     problems += _cross_check(folder, checks, master)
@@ -94,11 +96,11 @@ def load_checks(folder: Path, master: Master) -> CheckSet:
 class _FileReader:
     """Reads one test file."""
 
-    def __init__(self, file: Path, kind: str, master: Master, probes: frozenset[str]) -> None:
+    def __init__(self, file: Path, kind: str, questions: frozenset[str], probes: frozenset[str]) -> None:
         self.file = file
         self.kind = kind
         self.hidden = kind == "hidden"
-        self.questions = {question.name for question in master.assignment.questions}
+        self.questions = questions
         self.probes = probes
         self.report = Report(file)
 
@@ -110,6 +112,8 @@ class _FileReader:
             return []
         for node in ast.walk(tree):
             self._look(node)
+        if self.hidden:
+            self._look_at_shared(tree)
         checks = []
         for statement in tree.body:
             if isinstance(statement, ast.FunctionDef) and statement.name.startswith(_TEST_METHODS):
@@ -121,6 +125,27 @@ class _FileReader:
                     if isinstance(inner, ast.FunctionDef) and inner.name.startswith(_TEST_METHODS):
                         self.report.add(inner.lineno, "checks are plain functions; this one is inside a class.")
         return checks
+
+    def _look_at_shared(self, tree: ast.Module) -> None:
+        """What hidden checks import from public ones keeps to the rules for hidden ones."""
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PUBLIC)):
+                continue
+            file = self.file.parents[1] / "public" / f"{str(node.module).removeprefix(_PUBLIC)}.py"
+            try:
+                body = ast.parse(file.read_text(encoding="utf-8")).body
+            except (SyntaxError, ValueError, OSError):
+                self.report.add(node.lineno, f"{file.name} is no public check that could be read.")
+                continue
+            statements, defined = closure(body, [alias.name for alias in node.names])
+            for alias in node.names:
+                if alias.name not in defined:
+                    self.report.add(node.lineno, f"public/{file.name} does not define `{alias.name}`.")
+            shared = _FileReader(file, self.kind, self.questions, self.probes)
+            for statement in statements:
+                for inner in ast.walk(statement):
+                    shared._look(inner)
+            self.report.problems += shared.report.problems
 
     def _check(self, function: ast.FunctionDef) -> Check | None:
         line, name = function.lineno, function.name

@@ -10,7 +10,7 @@ import ast
 import base64
 import builtins
 import marshal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ class Probes:
             body = ast.parse(source, "probes.py").body
         except (SyntaxError, ValueError) as error:
             raise CheckError(f"probes.py is not Python: {error}") from error
-        self._statements = [(statement, frozenset(_bound(statement))) for statement in body]
+        self._body = body
+        self._futures = [s for s in body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
         self._parts: dict[tuple[str, ...], Part] = {}
 
     @classmethod
@@ -67,32 +68,29 @@ class Probes:
 
     def _part(self, names: tuple[str, ...]) -> Part:
         if names not in self._parts:
-            defined = set().union(*(bound for _, bound in self._statements))
+            statements, within = closure(self._body, names)
             for name in names:
-                if name not in defined:
+                if name not in within:
                     raise CheckError(f"probes.py does not define {name}")
-            chosen, within = self._closure(names)
-            code = compile(ast.Module(chosen, []), "probes.py", "exec")
+            rest = [statement for statement in statements if statement not in self._futures]
+            code = compile(ast.Module([*self._futures, *rest], []), "probes.py", "exec")
             stand_ins = frozenset(name for name in within if name.lower().startswith(STAND_IN))
             self._parts[names] = Part(marshal.dumps(code), stand_ins)
         return self._parts[names]
 
-    def _closure(self, names: Iterable[str]) -> tuple[list[ast.stmt], set[str]]:
-        """The statements that `names` rest on, in their order, and all that these define."""
-        todo, within, chosen = list(names), set[str](), set[int]()
-        while todo:
-            name = todo.pop()
-            for place, (statement, bound) in enumerate(self._statements):
-                if name in bound and place not in chosen:
-                    chosen.add(place)
-                    within |= bound
-                    todo += [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
-        ordered = [
-            statement
-            for place, (statement, _) in enumerate(self._statements)
-            if place in chosen or (isinstance(statement, ast.ImportFrom) and statement.module == "__future__")
-        ]
-        return ordered, within
+
+def closure(body: Sequence[ast.stmt], names: Iterable[str]) -> tuple[list[ast.stmt], set[str]]:
+    """The statements of a module that `names` rest on, in their order, and all names that these define."""
+    bound = [frozenset(_bound(statement)) for statement in body]
+    todo, within, chosen = list(names), set[str](), set[int]()
+    while todo:
+        name = todo.pop()
+        for place, statement in enumerate(body):
+            if name in bound[place] and place not in chosen:
+                chosen.add(place)
+                within |= bound[place]
+                todo += [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return [body[place] for place in sorted(chosen)], within
 
 
 def executed(code: bytes | None) -> dict[str, Any]:

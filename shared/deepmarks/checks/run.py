@@ -73,13 +73,12 @@ def group_by_question(
 @contextmanager
 def _modules_forgotten(folders: Sequence[Path]) -> Iterator[None]:
     """No check file stays imported: those of the next assignment have the same module names."""
-    roots = [folder.resolve() for folder in folders]
+    packages, before = {folder.name for folder in folders}, set(sys.modules)
     try:
         yield
     finally:
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if isinstance(file, str) and any(Path(file).is_relative_to(root) for root in roots):
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] in packages:
                 del sys.modules[name]
 
 

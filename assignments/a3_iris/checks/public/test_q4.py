@@ -139,18 +139,18 @@ def iris_itself():
     return torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(iris.y)
 
 
-def check_path(student, X, y, seed, lr, batch_size, stand_in):
+def check_path(student, X, y, seed, lr, batch_size, stand_in, marks=MARKS):
     """Fail unless full-batch training follows Adam's path from the initial weights."""
-    states = student.probe("states", X, y, seed, list(MARKS), lr=lr, batch_size=batch_size, stand_in=stand_in)
+    states = student.probe("states", X, y, seed, list(marks), lr=lr, batch_size=batch_size, stand_in=stand_in)
     expect(states is not None, "fit must return the model, an nn.Module.", kind="not-a-module", pointer=SECTION)
     own = [weights_of(state) for state in states]
     A, a = torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y)
-    right = path(own[0], [(A, a)] * max(MARKS), lr)
+    right = path(own[0], [(A, a)] * max(marks), lr)
     assert_matches(
         losses_of(own, A, a),
-        losses_of([right[mark] for mark in MARKS], A, a),
+        losses_of([right[mark] for mark in marks], A, a),
         what="the path of the loss",
-        candidates=wrong_paths(own[0], A, a, lr, MARKS),
+        candidates=wrong_paths(own[0], A, a, lr, marks),
         rtol=PATH_RTOL,
         dtype=False,
         pointer=SECTION,

@@ -16,7 +16,7 @@ EARLIER = {"train_one_epoch": "probes.library_train_one_epoch", "evaluate": "pro
 
 def stops(losses, patience, min_delta, mistake=""):
     """At which step (from 1) early stopping says stop (0: never), and best after each step; or what a mistake does."""
-    best, last, waited, told = math.inf, math.inf, 0, []
+    best, last, waited, told = 10.0 if mistake == "small start" else math.inf, math.inf, 0, []
     for number, loss in enumerate(losses, 1):
         delta = {"no delta": 0.0, "sign": -min_delta}.get(mistake, min_delta)
         limit = (last if mistake == "last" else best) - delta
@@ -46,6 +46,7 @@ STOPPING = {
     "a min_delta with the wrong sign: a loss must be smaller than best by more than it": "sign",
     "a min_delta that is ignored": "no delta",
     "an improvement by exactly min_delta that counts: it must be more": "at least",
+    "a best that starts at some number: before the first loss it is infinity": "small start",
     "a min_delta in relation to best: it is an absolute difference": "relative",
 }
 
@@ -66,8 +67,9 @@ def check_stopping(student, cases, patience, min_delta, options):
     wrong["a stop at the first step without an improvement: be patient"] = [
         next((i for i, loss in enumerate(c, 1) if i > 1 and loss >= min(c[: i - 1]) - min_delta), 0) for c in cases
     ]
+    which = "EarlyStopping" if options else "EarlyStopping with its defaults"
     assert_matches(
-        np.array(ends), np.array([end for end, _ in right]), what="the step at which EarlyStopping says stop (or 0)",
+        np.array(ends), np.array([end for end, _ in right]), what=f"the step at which {which} says stop (or 0)",
         candidates={text: np.array(value) for text, value in wrong.items()}, dtype=False, pointer=SECTION,
     )  # fmt: skip
     best = np.array([float(value) for told in found for _, value in told])

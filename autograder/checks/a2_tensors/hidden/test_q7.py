@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from deepmarks.checks import assert_matches, expect, question
-
-SECTION = "section 7"
+from public.test_q7 import SECTION, weights
 
 
 def layers(state, sizes):
@@ -73,16 +72,6 @@ def test_network_forward_and_backward(student, torch_rng, shape, sizes):
             pointer=SECTION,
         )
         assert_matches(run.param_grads[name], grad, what="the gradient for a parameter of MLP", pointer=SECTION)
-
-
-def weights(generator):
-    """Random weights of the probes' small network: two linear layers and a batch norm with its buffers."""
-    shapes = {"0.weight": (4, 5), "0.bias": (4,), "1.weight": (4,), "1.bias": (4,), "1.running_mean": (4,)}
-    shapes |= {"1.running_var": (4,), "3.weight": (3, 4), "3.bias": (3,)}
-    state = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
-    state["1.running_var"] = state["1.running_var"].abs() + 0.5
-    state["1.num_batches_tracked"] = torch.randint(1, 100, (), generator=generator)
-    return state
 
 
 @question("q7", points=0.5)

@@ -6,51 +6,7 @@ import numpy as np
 
 from deepmarks.checks import expect, question
 from deepmarks.datasets import load_iris
-
-SECTION = "section 5"
-CONVERGED = 1e-3
-"""In units of the variance: below what anyone would call a wrong label, above what a tolerance of 1e-4 leaves."""
-ALLOWED = 1.01
-"""The contract: at most one per cent above scikit-learn's inertia."""
-
-
-def parts_of(result, X, k):
-    """Centroids (k, D), labels (N,) and inertia, of the right shapes and finite."""
-    expect(
-        isinstance(result, tuple | list) and len(result) == 3,
-        "kmeans must return centroids, labels and inertia: three parts.",
-        kind="structure",
-        pointer=SECTION,
-    )
-    centroids, labels, inertia = np.asarray(result[0], dtype=np.float64), np.asarray(result[1]), np.asarray(result[2])
-    expect(
-        not (centroids.ndim == 1 and labels.ndim == 2),
-        "The order of the results is centroids, labels, inertia.",
-        kind="order",
-        pointer=SECTION,
-    )
-    expect(
-        centroids.shape == (k, X.shape[1]),
-        "The centroids must have the shape (k, D).",
-        detail=f"received {centroids.shape}, expected {(k, X.shape[1])}",
-        kind="shape",
-        pointer=SECTION,
-    )
-    expect(
-        labels.shape == (len(X),) and bool(np.all(np.isin(labels, np.arange(k)))),
-        "The labels must be one whole number from 0 to k - 1 per point.",
-        kind="labels",
-        pointer=SECTION,
-    )
-    expect(
-        bool(np.isfinite(centroids).all()),
-        "Some centroids are NaN or infinite: what is the mean of a cluster without points?",
-        kind="nan",
-        pointer=SECTION,
-    )
-    expect(inertia.size == 1 and bool(np.isfinite(inertia).all()), "The inertia must be one finite number.",
-           kind="inertia", pointer=SECTION)  # fmt: skip
-    return centroids, labels.astype(int), float(inertia.reshape(()))
+from public.test_q5 import ALLOWED, CONVERGED, SECTION, best_inertia, parts_of
 
 
 def consistent(result, X, k):
@@ -75,13 +31,6 @@ def consistent(result, X, k):
         pointer=SECTION,
     )
     return centroids, labels, right
-
-
-def best_inertia(X, k):
-    """scikit-learn's inertia."""
-    from sklearn.cluster import KMeans
-
-    return float(KMeans(k, n_init=10, random_state=0).fit(X).inertia_)
 
 
 @question("q5", points=0.75)

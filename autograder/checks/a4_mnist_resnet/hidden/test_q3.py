@@ -6,13 +6,7 @@ import numpy as np
 import torch
 
 from deepmarks.checks import assert_matches, expect, question
-
-SECTION = "section 3"
-
-SIDE = 28
-LARGEST = 10.0
-SLACK = 2.5
-"""Degrees: sampling at whole pixels moves the measured angle of a hand by up to two."""
+from public.test_q3 import LARGEST, SECTION, SIDE, SLACK, directions, hand, wrong_values
 
 
 def results_of(found):
@@ -42,47 +36,6 @@ def results_of(found):
     )
     expect(not found["changed"], "The transform changes the image itself.", kind="input-changed", pointer=SECTION)
     return torch.stack(list(results))
-
-
-def wrong_values(pixels):
-    """What typical mistakes make of the bytes (N, 28, 28), by what the student reads."""
-    raw = torch.from_numpy(pixels.astype(np.float32))[:, None]
-    x = raw / 255
-    return {
-        "values that are not normalised": x,
-        "bytes that are neither scaled nor normalised": raw,
-        "normalised bytes: scale to [0, 1] first": (raw - 0.5) / 0.5,
-        "values that are normalised before they are scaled to [0, 1]": (raw - 0.5) / 0.5 / 255,
-        "values from which the mean is subtracted, but which are not divided by 0.5": x - 0.5,
-        "values that are multiplied by 0.5 instead of divided": (x - 0.5) * 0.5,
-        "normalised with MNIST's own mean and deviation: this course takes 0.5 and 0.5": (x - 0.1307) / 0.3081,
-        "values that are normalised twice": ((x - 0.5) / 0.5 - 0.5) / 0.5,
-        "values that are scaled twice": (x / 255 - 0.5) / 0.5,
-        "inverted values: black is -1": 1 - 2 * x,
-        "each image normalised by its own mean and deviation": (x - x.mean((1, 2, 3), True))
-        / x.std((1, 2, 3), keepdim=True),
-        "mirrored images": ((x - 0.5) / 0.5).flip(3),
-    }  # fmt: skip
-
-
-def hand(angle, length=11.0, width=1.6):
-    """A picture (28, 28) of a white hand that points from the centre by `angle` degrees to the left of upwards."""
-    middle = (SIDE - 1) / 2
-    y, x = np.mgrid[:SIDE, :SIDE] - middle
-    a = np.deg2rad(angle)
-    along, across = -x * np.sin(a) - y * np.cos(a), x * np.cos(a) - y * np.sin(a)
-    inside = np.clip(width + 0.5 - np.abs(across), 0, 1) * np.clip(length - along, 0, 1) * np.clip(along + 1, 0, 1)
-    return np.rint(255 * inside).astype(np.uint8)
-
-
-def directions(images):
-    """Where the hands of images (n, 1, 28, 28) point, in degrees to the left of upwards, and how far out they lie."""
-    light = ((images[:, 0].double().numpy() + 1) / 2).clip(0, 1)
-    middle = (SIDE - 1) / 2
-    y, x = np.mgrid[:SIDE, :SIDE] - middle
-    mass = light.sum((1, 2)) + 1e-9
-    cx, cy = (light * x).sum((1, 2)) / mass, (light * y).sum((1, 2)) / mass
-    return np.rad2deg(np.arctan2(-cx, -cy)), np.hypot(cx, cy)
 
 
 @question("q3", points=0.5)

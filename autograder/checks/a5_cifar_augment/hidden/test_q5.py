@@ -21,24 +21,11 @@ import torch.nn.functional as F
 from deepmarks.calibration import bands, value_band
 from deepmarks.checks import StudentError, assert_matches, expect, fairly, question
 from deepmarks.datasets import rendered_shapes
+from public.test_q5 import EARLIER, SECTION
 
-SECTION = "section 5"
 TRAIN, ASKED, WIDTH, STEPS, BATCH, RUNS = 300, 500, 16, 300, 32, 2
 KNOWN = 0.999
 """Two images are the same if their correlation is above; rounding leaves 1e-6, a shift by one pixel 0.1."""
-EARLIER = {
-    "pad_and_crop": "probes.library_pad_and_crop",
-    "hflip": "probes.library_hflip",
-    "normalize": "probes.library_normalize",
-    "denormalize": "probes.library_denormalize",
-    "random_crop_flip": "probes.library_random_crop_flip",
-    "color_jitter": "probes.library_color_jitter",
-    "cutout": "probes.library_cutout",
-    "mixup": "probes.library_mixup",
-    "cutmix": "probes.library_cutmix",
-    "soft_cross_entropy": "probes.library_soft_cross_entropy",
-    "cosine_lr": "probes.library_cosine_lr",
-}
 
 
 def as_data(train, test):

@@ -12,89 +12,15 @@ import torch
 
 from deepmarks.calibration import accuracy_band, bands, load_calibration, value_band
 from deepmarks.checkpoints import audit_checkpoint, safetensors_arrays
-from deepmarks.checks import assert_matches, expect, question
+from deepmarks.checks import expect, question
 from deepmarks.datasets import load_packed, rendered_textures
+from public.test_q6 import MAX_MB, SECTION, WIDTH, check_evaluation, prefix_of, weights
 
-SECTION = "section 6"
-WIDTH, MAX_MB = 1280, 5
 COUNT = 240
 """Pictures; about 7 s of one core."""
 COMPARED = 60
 """Pictures that are looked at in wrong preparations too."""
 SUBSET = "Tiny ImageNet subset"
-
-
-def weights(rng, inputs, classes):
-    """A linear layer's state_dict, in values that half precision holds exactly."""
-    whole = lambda *shape: torch.from_numpy(rng.integers(-64, 65, shape) / 32.0).float()  # noqa: E731
-    return {"linear.weight": whole(classes, inputs), "linear.bias": whole(classes)}
-
-
-def check_evaluation(student, rng, device, kind, classes, count, text):
-    """Fail unless top-1 and top-5 are right for weights in a file of one kind."""
-    state = weights(rng, 6, classes)
-    x = torch.from_numpy(rng.standard_normal((count, 6))).float()
-    logits = x.double() @ state["linear.weight"].double().T + state["linear.bias"].double()
-    ranks = logits.argsort(1, descending=True)
-    # The label has one of the first ranks more often than not, so that neither number is near 0 or 1.
-    place = np.minimum(rng.geometric(0.3, count) - 1, classes - 1)
-    y = ranks[torch.arange(count), torch.from_numpy(place)]
-    found = student.probe("evaluated", state, kind, x, y, 8, text, device)
-    result = found["result"]
-    expect(
-        isinstance(result, tuple) and len(result) == 2 and all(isinstance(value, int | float) for value in result),
-        "evaluate_checkpoint must return two numbers: top1 and top5.",
-        kind="structure",
-        pointer=SECTION,
-    )
-    expect(
-        found["built"], "evaluate_checkpoint does not run the model of build_model.", kind="not-run", pointer=SECTION
-    )
-    expect(
-        found["loaded"],
-        "The model that is judged has not the weights of the file: load them into what build_model() gives.",
-        kind="not-loaded",
-        pointer=SECTION,
-    )
-    expect(
-        not found["train mode"],
-        "The model is judged in train mode: is model.eval() missing?",
-        kind="train-mode",
-        pointer=SECTION,
-    )
-    expect(not found["recorded"], "Gradients are recorded while the model is judged.", kind="graph", pointer=SECTION)
-
-    def hits(k):
-        return (ranks[:, :k] == y[:, None]).any(1).double()
-
-    k = min(5, classes)
-    right = np.array([float(hits(1).mean()), float(hits(k).mean())])
-    batches = lambda values: float(torch.stack([part.mean() for part in values.split(8)]).mean())  # noqa: E731
-    assert_matches(
-        np.array(result, dtype=float),
-        right,
-        what="(top1, top5)",
-        candidates={
-            "(top5, top1): the two are exchanged": right[::-1].copy(),
-            "percentages in place of fractions": 100 * right,
-            "counts in place of fractions": count * right,
-            "means over batches: the last, smaller batch must count less": np.array(
-                [batches(hits(1)), batches(hits(k))]
-            ),
-            "(top1, top3)": np.array([right[0], float(hits(3).mean())]),
-            "(top1, top4)": np.array([right[0], float(hits(4).mean())]),
-            "(top1, top6)": np.array([right[0], float(hits(6).mean())]),
-            "top-1 twice": right[[0, 0]],
-            "numbers without the last, smaller batch": np.array(
-                [float(hits(n)[: count // 8 * 8].mean()) for n in (1, k)]
-            ),
-            "sums divided by the number of batches": right * count / -(-count // 8),
-        },
-        rtol=0.0,
-        atol=1e-6,
-        dtype=False,
-        pointer=SECTION,
-    )
 
 
 def seed_of(checkpoint):
@@ -143,12 +69,6 @@ def other_features(seed, kind):
         ]),
     }  # fmt: skip
     return picture_features(hidden_pictures(seed).select(slice(0, COMPARED)), transform=ways[kind])
-
-
-def prefix_of(audit):
-    """What stands before "weight" and "bias" in the file's names: nothing, or "fc." for the head of a larger model."""
-    first = min(audit.shapes, default="")
-    return first.removesuffix("bias") if first.endswith("bias") else ""
 
 
 def head_of(student, checkpoint, classes):

@@ -5,40 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, question
+from deepmarks.checks import StudentError, assert_matches, expect, question
+from public.test_q3 import SECTION, fairly
 
-SECTION = "section 3"
 AXES = ("new", "old")
-FAR = 400  # positions; enough for the hands of the checks to go round at least half
 # A step of 30 times a frequency that is rounded to float32 is wrong by some 5e-6, and products of matrices double it.
 ANGLES = {"rtol": 0, "atol": 3e-5}
-
-
-def fairly(check, student, k, d, base):
-    """Run `check`; accept a matrix that moves the student's own table, so that question 2 is not marked twice."""
-    try:
-        check()
-    except Mismatch:
-        if not moves_own_table(student, k, d, base):
-            raise
-
-
-def moves_own_table(student, k, d, base):
-    """Whether the student's matrix takes their own table k positions on, where a table leaves no choice."""
-    try:
-        matrix = torch.as_tensor(student.shift_matrix(k, d, base))
-        table = torch.as_tensor(student.sinusoidal(FAR, d, base)).double()
-    except (Mismatch, NotAttempted, StudentError):
-        return False
-    if (
-        matrix.dtype != torch.float32
-        or matrix.shape != (d, d)
-        or table.shape != (FAR, d)
-        or torch.linalg.svdvals(table).min() < 1
-    ):
-        return False  # a table that lacks a direction would be moved by many matrices
-    before, after = (table[: FAR - k], table[k:]) if k >= 0 else (table[-k:], table[:k])
-    return bool((before @ matrix.double().T - after).abs().max() < 1e-4)
 
 
 def variant(k, d, base, *, exponent=2.0, minus="below", order=None):

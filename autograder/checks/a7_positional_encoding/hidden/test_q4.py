@@ -6,30 +6,7 @@ import pytest
 import torch
 
 from deepmarks.checks import StudentError, assert_matches, expect, question
-
-SECTION = "section 4"
-
-
-def near(a, b):
-    return (a - b).abs() < 1e-4
-
-
-def with_weight(student, weight):
-    """The module's state_dict with `weight` in the place of its own."""
-    module = student.module("LearnedPositionalEncoding", *weight.shape, run=False)
-    expect(
-        "weight" in module.state,
-        "LearnedPositionalEncoding has no parameter called weight.",
-        kind="no-parameter",
-        pointer=SECTION,
-    )
-    expect(
-        module.state["weight"].shape == weight.shape,
-        "The parameter weight does not have the shape (max_len, d_model).",
-        kind="parameter-shape",
-        pointer=SECTION,
-    )
-    return {**module.state, "weight": weight}
+from public.test_q4 import SECTION, near, with_weight
 
 
 def mistakes(x, weight):

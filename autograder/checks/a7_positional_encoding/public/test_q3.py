@@ -35,7 +35,8 @@ def moves_own_table(student, k, d, base):
         or torch.linalg.svdvals(table).min() < 1
     ):
         return False  # a table that lacks a direction would be moved by many matrices
-    return bool((table[:-k] @ matrix.double().T - table[k:]).abs().max() < 1e-4)
+    before, after = (table[: FAR - k], table[k:]) if k >= 0 else (table[-k:], table[:k])
+    return bool((before @ matrix.double().T - after).abs().max() < 1e-4)
 
 
 @question("q3", points=0.5)

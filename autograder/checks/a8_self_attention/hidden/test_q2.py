@@ -14,20 +14,7 @@ from deepmarks.checks import (
     numerical_vjp,
     question,
 )
-
-SECTION = "section 2"
-LIBRARY = {"softmax": "probes.library_softmax"}
-
-
-def parts(got):
-    """The two parts of attention's result by name."""
-    expect(
-        isinstance(got, tuple | list) and len(got) == 2,
-        "attention must return two tensors: the output and the weights.",
-        kind="structure",
-        pointer=SECTION,
-    )
-    return {"out": got[0], "weights": got[1]}
+from public.test_q2 import LIBRARY, SECTION, parts
 
 
 def draw(generator, *shapes, dtype=torch.float64):

@@ -14,36 +14,7 @@ from deepmarks.checks import (
     numerical_vjp,
     question,
 )
-
-SECTION = "section 3"
-LIBRARY = {
-    "softmax": "probes.library_softmax",
-    "softmax_vjp": "probes.library_softmax_vjp",
-    "attention": "probes.library_attention",
-}
-NAMES = ("dq", "dk", "dv")
-
-
-def is_boolean(mask):
-    return getattr(mask, "dtype", None) == torch.bool
-
-
-def by_hand(student, *data, stand_in=None):
-    """What attention_vjp returns; it must not need automatic differentiation."""
-    got = student.probe("by_hand", "attention_vjp", *data, stand_in=stand_in)
-    expect(
-        not isinstance(got, str),
-        "attention_vjp uses automatic differentiation: this question asks for the three steps by hand.",
-        kind="by-hand",
-        pointer=SECTION,
-    )
-    expect(
-        isinstance(got, tuple | list) and len(got) == 3,
-        "attention_vjp must return three gradients: dq, dk and dv.",
-        kind="structure",
-        pointer=SECTION,
-    )
-    return dict(zip(NAMES, got, strict=True))
+from public.test_q3 import LIBRARY, NAMES, SECTION, is_boolean, by_hand
 
 
 def draw(generator, *shapes, dtype=torch.float64):

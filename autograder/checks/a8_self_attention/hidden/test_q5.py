@@ -7,54 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, fairly, question
-
-SECTION = "section 5"
-AXES = ("batch", "position", "feature")
-EARLIER = {
-    "softmax": "probes.library_softmax",
-    "attention": "probes.library_attention",
-    "causal_mask": "probes.library_causal_mask",
-    "MultiHeadAttention": "probes.LibraryMultiHeadAttention",
-}
-
-
-def fairly_or_consistently(check, consistent):
-    """Run `check` with the student's earlier answers, then with the library's: no mistake counts twice.
-
-    What agrees with the student's own module of question 4 will do as well (`consistent`).
-    """
-    try:
-        check(None)
-    except (Mismatch, StudentError, NotAttempted) as own:
-        try:
-            check(EARLIER)
-        except (Mismatch, StudentError, NotAttempted) as other:
-            if not agrees(consistent):
-                raise (other if isinstance(other, Mismatch) else own) from None
-
-
-def agrees(consistent):
-    try:
-        return consistent()
-    except (Mismatch, StudentError, NotAttempted, RuntimeError, TypeError, ValueError):
-        return False  # of other shapes, or no tensors at all
-
-
-def own_pass(student, state, heads, x):
-    """The student's own full causal pass; NaN if it is none: what comes first matters, what comes last does not."""
-    n = x.shape[1]
-    mask = torch.ones(n, n, dtype=torch.bool).tril()
-    first, last = x.clone(), x.clone()
-    first[:, 0] += 1.0
-    last[:, -1] += 1.0
-    out, other_first, other_last = (
-        student.module("MultiHeadAttention", x.shape[-1], heads, state=state, inputs=(part, mask)).output
-        for part in (x, first, last)
-    )
-    uses_all = not torch.allclose(out[:, -1], other_first[:, -1], atol=1e-4)
-    causal = torch.allclose(out[:, :-1], other_last[:, :-1], atol=1e-5)
-    return out if uses_all and causal else torch.full_like(out, torch.nan)
+from deepmarks.checks import assert_matches, expect, fairly, question
+from public.test_q5 import AXES, EARLIER, SECTION, branch, fairly_or_consistently, own_pass
 
 
 def random_state(generator, module):
@@ -160,10 +114,6 @@ def test_decoding_two_sequences_in_turn(student, reference, torch_rng):
         return all(torch.allclose(run, full, atol=1e-5) for run, full in zip(runs, own, strict=True))
 
     fairly_or_consistently(check, consistent)
-
-
-def branch(module, x):
-    return module.linear2(F.relu(module.linear1(x)))
 
 
 def blocks(state, x, mask):

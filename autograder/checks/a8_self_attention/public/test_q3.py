@@ -21,7 +21,7 @@ def is_boolean(mask):
     return getattr(mask, "dtype", None) == torch.bool
 
 
-def by_hand(student, *data, stand_in):
+def by_hand(student, *data, stand_in=None):
     """What attention_vjp returns; it must not need automatic differentiation."""
     got = student.probe("by_hand", "attention_vjp", *data, stand_in=stand_in)
     expect(

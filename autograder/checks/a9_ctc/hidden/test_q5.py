@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from deepmarks.checks import (
     assert_matches,
@@ -15,25 +14,11 @@ from deepmarks.checks import (
     numerical_vjp,
     question,
 )
+from public.test_q5 import EARLIER, SECTION, library_gradient
 
-SECTION = "section 5"
 AXES = ("step", "class")
 LONG = 5e-3
 """exp(alpha + beta - log p) in float32: logs near 1000 are rounded to 6e-5, and 500 of these errors add up."""
-EARLIER = {
-    "collapse": "probes.library_collapse",
-    "extend": "probes.library_extend",
-    "min_time_steps": "probes.library_min_time_steps",
-    "ctc_alpha": "probes.library_alpha",
-    "ctc_loss": "probes.library_ctc_loss",
-}
-
-
-def library_gradient(logits, labels, blank=0):
-    leaf = logits.clone().requires_grad_(True)
-    target = torch.tensor(labels, dtype=torch.int64).reshape(1, -1)
-    loss = F.ctc_loss(leaf.log_softmax(1)[:, None], target, [len(logits)], [len(labels)], blank, "sum")
-    return torch.autograd.grad(loss, leaf)[0]
 
 
 def table(logs, states, may_skip, start):

@@ -26,61 +26,16 @@ lies between untrained networks and those that have learned how often the classe
 
 from __future__ import annotations
 
-import random
-import threading
-
-import numpy as np
 import pytest
 import torch
 
 from deepmarks.checks import StudentError, expect, question
+from public.test_q7 import BUSY, CHARSET, LIBRARY, OVERTIME, SECTION, captchas
 
-SECTION = "section 7"
-CHARSET = "27045"
 SECONDS = 5.0
-OVERTIME = 4.0
-"""Processor seconds on top that a slow start may take."""
-BUSY = 0.9
-"""The share of the processor below which a training is repeated with more time on the clock."""
 LONGEST = 14.0
 READS = 0.65
 READS_WELL = 0.45
-LIBRARY = {
-    "collapse": "probes.library_collapse",
-    "extend": "probes.library_extend",
-    "min_time_steps": "probes.library_min_time_steps",
-    "ctc_alpha": "probes.library_alpha",
-    "ctc_loss": "probes.library_ctc_loss",
-    "ctc_loss_batch": "probes.library_ctc_loss_batch",
-}
-"""In every training run: neither a slow loss nor a wrong one of question 4 counts here."""
-_rendering = threading.Lock()
-
-
-class SeededSecrets:
-    """What `captcha` draws with, seeded."""
-
-    def __init__(self, seed):
-        generator = random.Random(seed)
-        self.randbelow, self.randbits, self.choice = generator.randrange, generator.getrandbits, generator.choice
-
-
-def captchas(count, seed):
-    """Images (count, 1, 32, 40) with ink 1 on paper 0, and their texts of two or three digits."""
-    from captcha import image as captcha_image
-
-    generator = random.Random(seed)
-    texts = ["".join(generator.choices(CHARSET, k=generator.randint(2, 3))) for _ in range(count)]
-    maker = captcha_image.ImageCaptcha(40, 32, font_sizes=(22, 24))
-    maker.character_rotate = (-15, 15)
-    with _rendering:
-        original, captcha_image.secrets = captcha_image.secrets, SeededSecrets(seed + 1)
-        try:
-            drawn = [maker.create_captcha_image(text, (255, 255, 255), (0, 0, 0)).convert("L") for text in texts]
-        finally:
-            captcha_image.secrets = original
-    images = np.stack([np.asarray(image, dtype=np.float32) / 255 for image in drawn])
-    return torch.from_numpy(images)[:, None], texts
 
 
 def train(student, images, texts, seed, seconds):

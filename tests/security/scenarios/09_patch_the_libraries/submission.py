@@ -1,6 +1,5 @@
 # include: honest
 import builtins
-import json
 import random
 import time
 

@@ -1,5 +1,4 @@
 # include: honest
-import numpy as np
 
 
 def predicted(x):

@@ -1,5 +1,4 @@
 # include: honest
-import os
 
 
 class Bomb:

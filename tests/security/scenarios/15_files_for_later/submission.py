@@ -1,7 +1,6 @@
 # include: honest
 # include: tally
 import os
-import site
 import sys
 
 HOMES = [os.path.expanduser("~"), "/root", "/home", "@STAGE@/home"]

@@ -1,12 +1,9 @@
 import os
 import resource
 
-import torch
-
 
 def layers():
     """The layers around this process, by their names in expected.toml."""
-    import ctypes
 
     with open("/proc/self/status") as file:
         status = dict(line.split(":", 1) for line in file.read().splitlines())
