@@ -14,7 +14,7 @@ from deepmarks.checks import (
     numerical_vjp,
     question,
 )
-from public.test_q3 import LIBRARY, NAMES, SECTION, is_boolean, by_hand
+from public.test_q3 import LIBRARY, NAMES, SECTION, by_hand, is_boolean
 
 
 def draw(generator, *shapes, dtype=torch.float64):
