@@ -8,7 +8,17 @@ import textwrap
 
 import pytest
 
-from deepmarks.checks import Cause, CheckError, Outcome, Student
+from deepmarks.checks import (
+    Broken,
+    Cause,
+    CheckError,
+    Mismatch,
+    NotAttempted,
+    Outcome,
+    Student,
+    StudentError,
+    fairly,
+)
 from deepmarks.checks.local import local_student
 from deepmarks.checks.outcomes import worst
 from deepmarks.checks.plugin import CheckSession
@@ -218,3 +228,32 @@ def test_hidden_checks_share_code_with_public_ones_and_with_no_other_assignment(
             ("It is hidden.", "passed"),
         ]
     assert not [name for name in sys.modules if name.partition(".")[0] in ("public", "hidden")]
+
+
+def test_no_mistake_counts_twice_but_each_counts_once():
+    asked: list[object] = []
+
+    def fails_with(*errors: Exception | None):
+        queue = list(errors)
+
+        def check(stand_ins):
+            asked.append(stand_ins)
+            error = queue.pop(0)
+            if error is not None:
+                raise error
+
+        return check
+
+    earlier = {"softmax": "torch.softmax"}
+    slow, wrong, missing = Broken(Cause.TIMEOUT, "slow"), Mismatch("wrong", kind="x"), NotAttempted("missing")
+    assert fairly(fails_with(None), earlier) is None
+    assert asked == [None]
+    for error in (slow, wrong, missing, StudentError("f", "ValueError", "", "")):
+        assert fairly(fails_with(error, None), earlier) is earlier
+    # What is wrong with right parts is told; where they do not lead to a result, what was wrong before.
+    with pytest.raises(Mismatch, match="wrong"):
+        fairly(fails_with(slow, wrong), earlier)
+    with pytest.raises(Mismatch, match="wrong"):
+        fairly(fails_with(wrong, slow), earlier)
+    with pytest.raises(CheckError):
+        fairly(fails_with(CheckError("of the check")), earlier)

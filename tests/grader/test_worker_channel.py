@@ -160,3 +160,14 @@ def test_executing_again_is_free_only_up_to_the_limit_of_the_whole(start):
 
     with pytest.raises(Broken, match="The time for the whole submission was used up"):
         again_and_again()
+
+
+def test_a_function_that_was_too_slow_on_its_own_gets_its_time_with_stand_ins(start):
+    slow = "import time\ndef double(x):\n    time.sleep(60)\ndef use(x):\n    return double(x)\n"
+    student, _ = start(slow, Limits(cell_seconds=5, call_seconds=0.5, memory_mb=300))
+    for _ in range(2):
+        with pytest.raises(Broken, match="did not finish within"):
+            student.use(2)
+    with pytest.raises(Broken, match="was not called again"):
+        student.use(2)
+    assert student.call("use", 2, stand_in=DOUBLE) == 4

@@ -69,7 +69,7 @@ class WorkerChannel:
         self._output = bytearray()
         self._output_total = 0
         self._skipped: set[int] = set()
-        self._timeouts: Counter[str] = Counter()
+        self._timeouts: Counter[tuple[str, ...]] = Counter()
         self._question = ""
         self._question_used = 0.0
         self._used = 0.0
@@ -122,7 +122,7 @@ class WorkerChannel:
         self._stand_ins |= stand_ins
         self._find_lost(request)
         seconds = min(
-            self._call_limit(request.name),
+            self._call_limit(request.called),
             self._limits.question_seconds - self._question_used,
             self._limits.total_seconds - self._used,
         )
@@ -165,14 +165,14 @@ class WorkerChannel:
             self._stand_ins = frozenset()
             self.exits.append(self._zygote.end(worker))
 
-    def _call_limit(self, name: str) -> float:
-        """Seconds for a call of `name`: a quarter after one time-out; `Broken` after two.
+    def _call_limit(self, called: tuple[str, ...]) -> float:
+        """Seconds for a call: a quarter after one time-out of the same; `Broken` after two.
 
         So an endless loop in one function leaves time for the questions that do not need it.
         """
-        if self._timeouts[name] >= 2:
+        if self._timeouts[called] >= 2:
             raise Broken(Cause.TIMEOUT, "Your code did not finish in two earlier checks, so it was not called again.")
-        return self._limits.call_seconds / (4 if self._timeouts[name] else 1)
+        return self._limits.call_seconds / (4 if self._timeouts[called] else 1)
 
     # ------------------------------------------------------------------- start
 
@@ -233,7 +233,7 @@ class WorkerChannel:
             return self._exchange_raw({**request.to_data(), "probes": probes}, seconds)
         except Broken as broken:
             if broken.cause is Cause.TIMEOUT:
-                self._timeouts[request.name] += 1
+                self._timeouts[request.called] += 1
             raise
         finally:
             self._question_used += self._used - before

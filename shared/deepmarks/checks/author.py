@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from deepmarks.checks.errors import NotAttempted, StudentError
+from deepmarks.checks.errors import Broken, NotAttempted, StudentError
 from deepmarks.compare import Mismatch
 
 _MARK = "__deepmarks__"
@@ -60,15 +60,16 @@ def fairly(
 ) -> Mapping[str, str] | None:
     """Run `check(None)`, on the student's own earlier answers, and if that fails, `check(stand_ins)`.
 
-    So a mistake in an earlier question costs nothing in a later one. Returns the stand-ins with which the check passed.
-    Where the student's code does not come to an end with stand-ins, the first failure counts.
+    So a mistake in an earlier question costs nothing in a later one, nor does slowness or a forbidden function there.
+    Returns the stand-ins with which the check passed. Where the student's code gives no result with stand-ins either,
+    the first failure counts.
     """
     try:
         check(None)
-    except (Mismatch, StudentError, NotAttempted) as own:
+    except (Mismatch, StudentError, NotAttempted, Broken) as own:
         try:
             check(stand_ins)
-        except (StudentError, NotAttempted):
+        except (StudentError, NotAttempted, Broken):
             raise own from None
         return stand_ins
     return None

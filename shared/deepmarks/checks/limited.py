@@ -52,7 +52,7 @@ class LimitedChannel:
     def __init__(self, channel: Channel, limits: Limits) -> None:
         self._channel = channel
         self._limits = limits
-        self._slow: set[str] = set()
+        self._slow: set[tuple[str, ...]] = set()
         self._question = ""
         self._used = 0.0
 
@@ -64,7 +64,7 @@ class LimitedChannel:
     def request(self, request: Request) -> Reply:
         """The reply of the channel below; `Broken` after the time limit, with the grader's sentences."""
         # A function that did not finish once gets less time in the checks that follow, as in grading.
-        seconds = self._limits.call_seconds / (4 if request.name in self._slow else 1)
+        seconds = self._limits.call_seconds / (4 if request.called in self._slow else 1)
         seconds = min(seconds, self._limits.question_seconds - self._used)
         if seconds <= 0:
             raise Broken(Cause.TIMEOUT, "The time for this question was used up before this check.")
@@ -73,7 +73,7 @@ class LimitedChannel:
             with time_limit(seconds):
                 return self._channel.request(request)
         except TimeUp:
-            self._slow.add(request.name)
+            self._slow.add(request.called)
             raise Broken(Cause.TIMEOUT, f"Your code did not finish within {seconds:.3g} seconds.") from None
         finally:
             self._used += time.monotonic() - started

@@ -29,6 +29,11 @@ class Request:
     kwargs: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def called(self) -> tuple[str, ...]:
+        """What runs: the name of a function or probe, and the names for which others stand in meanwhile."""
+        return (self.name, *sorted(self.options.get("stand_in") or ()))
+
     def to_data(self) -> dict[str, Any]:
         """The request as data."""
         return {

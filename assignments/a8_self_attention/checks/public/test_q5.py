@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from deepmarks.checks import Mismatch, NotAttempted, StudentError, assert_matches, expect, fairly, question
+from deepmarks.checks import Broken, Mismatch, NotAttempted, StudentError, assert_matches, expect, fairly, question
 
 SECTION = "section 5"
 AXES = ("batch", "position", "feature")
@@ -25,10 +25,10 @@ def fairly_or_consistently(check, consistent):
     """
     try:
         check(None)
-    except (Mismatch, StudentError, NotAttempted) as own:
+    except (Mismatch, StudentError, NotAttempted, Broken) as own:
         try:
             check(EARLIER)
-        except (Mismatch, StudentError, NotAttempted) as other:
+        except (Mismatch, StudentError, NotAttempted, Broken) as other:
             if not agrees(consistent):
                 raise (other if isinstance(other, Mismatch) else own) from None
 
@@ -36,7 +36,7 @@ def fairly_or_consistently(check, consistent):
 def agrees(consistent):
     try:
         return consistent()
-    except (Mismatch, StudentError, NotAttempted, RuntimeError, TypeError, ValueError):
+    except (Mismatch, StudentError, NotAttempted, Broken, RuntimeError, TypeError, ValueError):
         return False  # of other shapes, or no tensors at all
 
 
