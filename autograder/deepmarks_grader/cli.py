@@ -78,6 +78,9 @@ def grade(
     out: Annotated[Path, typer.Option(help="Where the results go, one folder a submission.")],
     as_json: Json = False,
     device: Device = "cpu",
+    fresh_per_question: Annotated[
+        bool, typer.Option("--fresh-per-question", help="Execute each submission anew for each question.")
+    ] = False,
     allow_weak_isolation: Weak = False,
 ) -> None:
     """Grade submissions and write DIR/<submission>/results.json for each."""
@@ -89,7 +92,8 @@ def grade(
     _known([slug], list_slugs(repo))
     bundle = bundle_from_repo(slug, repo)
     grades = []
-    for result in grade_paths(bundle, submissions, out, device, allow_weak_isolation=allow_weak_isolation):
+    options = {"fresh_per_question": fresh_per_question, "allow_weak_isolation": allow_weak_isolation}
+    for result in grade_paths(bundle, submissions, out, device, **options):
         grades.append(result)
         if as_json:
             typer.echo(json.dumps(result.summary()))

@@ -52,6 +52,14 @@ def test_grade_prints_a_table(submissions, tmp_path):
     assert "20/20" in done.stdout
 
 
+def test_grade_executes_a_submission_anew_for_each_question(submissions, tmp_path):
+    text = (submissions / "right.py").read_text()
+    (tmp_path / "counts.py").write_text(f"{text}\nprint('executed')\nraise ValueError('once')\n")
+    done = run("grade", SLUG, tmp_path / "counts.py", "--out", tmp_path, "--fresh-per-question", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["score"] == 20
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -108,14 +108,6 @@ def test_every_grade_says_what_guarded_it(mini_grader, mini_solution):
     assert grade.isolation == mini_grader.isolation.line()
 
 
-def test_a_fresh_worker_for_each_question(mini_folder, mini_solution):
-    source = mini_solution + "\nimport os\nprint('worker', os.getpid())\n"
-    submission = read_submission(source.encode(), "solution.py")
-    with Grader(Bundle.load(mini_folder), fresh_per_question=True, allow_weak_isolation=True) as grader:
-        grade = grader.grade(submission)
-    assert grade.score == grade.max_score
-
-
 # ----------------------------------------------------------------- out of reach
 
 

@@ -171,3 +171,17 @@ def test_a_function_that_was_too_slow_on_its_own_gets_its_time_with_stand_ins(st
     with pytest.raises(Broken, match="was not called again"):
         student.use(2)
     assert student.call("use", 2, stand_in=DOUBLE) == 4
+
+
+def test_a_fresh_worker_for_each_question_on_request(zygote):
+    submission = read_submission(SPY.encode(), "code.py")
+    channel = WorkerChannel(zygote, submission, PROBES, _LIMITS, fresh_per_question=True)
+    student, counts = Student(channel), []
+    try:
+        for question in ("q1", "q1", "q2", "q2", "q1"):
+            channel.begin(question, "a check")
+            counts.append(student.count())
+    finally:
+        channel.close()
+    assert counts == [1, 2, 1, 2, 1]
+    assert len(channel.exits) == 3

@@ -15,12 +15,19 @@ from deepmarks_grader.grading.results import write_results
 
 
 def grade_paths(
-    bundle: Bundle, paths: Sequence[Path], out: Path, device: str = "cpu", *, allow_weak_isolation: bool = False
+    bundle: Bundle,
+    paths: Sequence[Path],
+    out: Path,
+    device: str = "cpu",
+    *,
+    fresh_per_question: bool = False,
+    allow_weak_isolation: bool = False,
 ) -> Iterator[Grade]:
     """Grade the submissions at `paths`, write `out/<stem>/results.json` for each, and yield the grades.
 
-    A checkpoint `<slug>.safetensors` beside a file belongs to it, unless several files of that folder are graded.
-    Raises UserError before anything is graded if a path does not exist or two would write to one folder.
+    The options are those of `Grader`. A checkpoint `<slug>.safetensors` beside a file belongs to it, unless several
+    files of that folder are graded. Raises UserError before anything is graded if a path does not exist or two would
+    write to one folder.
     """
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
@@ -29,7 +36,9 @@ def grade_paths(
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
         raise UserError(f"several submissions are called {', '.join(twice)}; rename them or grade them one by one")
-    with Grader(bundle, device, allow_weak_isolation=allow_weak_isolation) as grader:
+    with Grader(
+        bundle, device, fresh_per_question=fresh_per_question, allow_weak_isolation=allow_weak_isolation
+    ) as grader:
         for path in paths:
             # Called as it was handed in: what lies inside zips has the same name in all of them.
             grade = grader.grade(replace(_read(path, bundle.assignment.slug, paths), name=path.name))

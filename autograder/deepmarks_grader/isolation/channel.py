@@ -99,7 +99,7 @@ class WorkerChannel:
         """Tell the channel which question the following requests belong to."""
         if question != self._question:
             if self._fresh_per_question and self._question:
-                self.close()
+                self.renew()
             self._question, self._question_used = question, 0.0
 
     def take_output(self) -> str:
