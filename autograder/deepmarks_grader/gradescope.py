@@ -14,11 +14,11 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from deepmarks.submission import read_folder
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading import Grader
 from deepmarks_grader.grading.grade import weak_isolation_allowed
+from deepmarks_grader.grading.intake import read
 from deepmarks_grader.grading.results import RESULTS_NAME, failure_dict, write_json, write_results
 from deepmarks_grader.isolation.leftovers import close_to_others
 
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name in ("source/bundle", "submission", "results"):
             close_to_others(options.root / name)
         bundle = Bundle.load(options.root / "source" / "bundle")
-        submission = read_folder(options.root / "submission")
+        submission = read(options.root / "submission")
         with Grader(bundle, options.device, allow_weak_isolation=weak_isolation_allowed()) as grader:
             grade = grader.grade(submission)
         # Every process of the submission is dead, and the zygote is too.

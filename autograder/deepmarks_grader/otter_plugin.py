@@ -18,10 +18,10 @@ from otter.plugins import AbstractOtterPlugin
 
 from deepmarks.checks.otter_case import OUTCOMES_NAME
 from deepmarks.checks.outcomes import Outcome
-from deepmarks.submission import read_folder
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.grading import Grade, Grader
 from deepmarks_grader.grading.grade import weak_isolation_allowed
+from deepmarks_grader.grading.intake import read
 from deepmarks_grader.grading.render import overview_markdown, plain
 from deepmarks_grader.isolation.leftovers import close_to_others
 
@@ -43,7 +43,7 @@ class DeepmarksPlugin(AbstractOtterPlugin):  # type: ignore[misc]
             for entry in sorted(folder.iterdir()):
                 if entry.name not in _NOT_THE_STUDENTS:
                     shutil.move(entry, Path(away) / entry.name)
-            submission = read_folder(Path(away))
+            submission = read(Path(away))
             bundle = folder.parent / "source" / "bundle"
             close_to_others(bundle)
             weak = weak_isolation_allowed()

@@ -48,7 +48,7 @@ class WireLimits:
     items: int = 200_000
     """Nodes of the tree."""
     numbers: int = 1_000_000
-    """Entries of one packed list of numbers (a Python float takes 32 bytes with its slot)."""
+    """Entries of all packed lists of numbers together (a Python float takes 32 bytes with its slot)."""
 
 
 TRUSTED_SENDER = WireLimits(frame=1 << 30, header=64 << 20, items=10_000_000, numbers=50_000_000)
@@ -310,6 +310,7 @@ class _Decoder:
         self.limits = limits
         self.resolve = resolve
         self.items = 0
+        self.numbers = 0
         self.cursor = 0
 
     def value(self, node: Any, depth: int) -> Any:
@@ -383,8 +384,9 @@ class _Decoder:
         if len(rest) != 2 or rest[0] not in ("float64", "int64"):
             raise WireError("a list of numbers is not valid")
         count = _size(rest[1:])
-        if count > self.limits.numbers:
-            raise WireError("a list of numbers is too long")
+        self.numbers += count
+        if self.numbers > self.limits.numbers:
+            raise WireError("there are too many numbers in lists")
         dtype = "<f8" if rest[0] == "float64" else "<i8"
         numbers: list[Any] = np.frombuffer(self.take(count * 8), dtype=dtype).tolist()
         return numbers

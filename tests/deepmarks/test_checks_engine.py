@@ -19,6 +19,7 @@ from deepmarks.checks import (
     StudentError,
     fairly,
 )
+from deepmarks.checks.author import one_submission
 from deepmarks.checks.local import local_student
 from deepmarks.checks.outcomes import worst
 from deepmarks.checks.plugin import CheckSession
@@ -257,3 +258,26 @@ def test_no_mistake_counts_twice_but_each_counts_once():
         fairly(fails_with(wrong, slow), earlier)
     with pytest.raises(CheckError):
         fairly(fails_with(CheckError("of the check")), earlier)
+
+
+def test_stand_ins_that_helped_before_come_first_within_one_submission():
+    earlier, asked = {"softmax": "torch.softmax"}, []
+
+    def run(own_works, library_works):
+        def check(stand_ins):
+            asked.append("own" if stand_ins is None else "library")
+            if not (own_works if stand_ins is None else library_works):
+                raise Mismatch("wrong", kind="x")
+
+        asked.clear()
+        try:
+            fairly(check, earlier)
+        except Mismatch:
+            return "".join(name[0] for name in asked) + "!"
+        return "".join(name[0] for name in asked)
+
+    with one_submission():
+        assert [run(True, True), run(False, False), run(True, True)] == ["o", "ol!", "o"]
+        assert [run(False, True), run(False, True), run(True, False), run(False, False)] == ["ol", "l", "lo", "lol!"]
+    with one_submission():
+        assert run(True, True) == "o"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +19,15 @@ from deepmarks.checks.leaderboard import LeaderboardEntry
 from deepmarks.checks.local import LocalChannel
 from deepmarks.checks.outcomes import Cause, Outcome, QuestionRecord
 from deepmarks.checks.plugin import CheckSession
-from deepmarks.checks.policy import OperatorPolicy, source_violation
+from deepmarks.checks.policy import OperatorPolicy
 from deepmarks.checks.probes import Probes
 from deepmarks.checks.run import group_by_question, run_checks
 from deepmarks.checks.student import Reference, Student
 from deepmarks.checks.workspace import Workspace
-from deepmarks.submission import Submission, compile_unit, definitions, read_submission
+from deepmarks.submission import Submission, compile_unit, read_submission
 from deepmarks_grader.bundle import Bundle, course_secret
 from deepmarks_grader.errors import UserError
+from deepmarks_grader.grading.intake import Examined, examine, warmable
 from deepmarks_grader.grading.own_time import OwnTime, UncountedChannel
 from deepmarks_grader.isolation.channel import WorkerChannel
 from deepmarks_grader.isolation.control import ZygoteError
@@ -47,7 +47,7 @@ _WARMABLE = [
 """Modules that the zygote may import for a submission which names them: none runs code of the submission."""
 
 
-OWN_SECONDS = 900.0
+OWN_SECONDS = 300.0
 """What the checks themselves may take for one submission. The dearest measured are the features in a6, about 10 s."""
 WEAK_VARIABLE = "DEEPMARKS_ALLOW_WEAK_ISOLATION"
 
@@ -190,7 +190,9 @@ class Grader:
             isolation=self._zygote.report.line(),
         )
         try:
-            self._zygote.warm(_wanted_modules(submission, self._modules))
+            examined = examine(submission, assignment)
+            allowed = [m for m in _WARMABLE if "torch" in self._modules or not m.startswith("torch")]
+            self._zygote.warm(warmable(examined.imports, allowed))
             channel = WorkerChannel(
                 self._zygote,
                 submission,
@@ -201,7 +203,7 @@ class Grader:
             )
             try:
                 channel.load()
-                session = self._session(channel, submission, questions)
+                session = self._session(channel, submission, examined, questions)
                 records = run_checks(self._folders, session)
             finally:
                 channel.close()
@@ -229,16 +231,17 @@ class Grader:
     def _folders(self) -> list[Any]:
         return [folder for folder in (self.bundle.public, self.bundle.hidden) if folder is not None]
 
-    def _session(self, channel: WorkerChannel, submission: Submission, questions: Sequence[str] | None) -> CheckSession:
+    def _session(
+        self, channel: WorkerChannel, submission: Submission, examined: Examined, questions: Sequence[str] | None
+    ) -> CheckSession:
         assignment = self.bundle.assignment
-        sources = definitions(submission)
         reference_channel = self._reference_channel
         own_time = OwnTime(OWN_SECONDS)
         uncounted = UncountedChannel(channel, own_time)
 
         def student(question: str, seed: int) -> Student:
             policy = OperatorPolicy(assignment.question(question).forbid)
-            return Student(uncounted, operators=policy, sources=sources, names=assignment.names, seed=seed)
+            return Student(uncounted, operators=policy, sources=examined.sources, names=assignment.names, seed=seed)
 
         def seed(check: str, hidden: bool) -> int:
             if hidden:
@@ -250,23 +253,13 @@ class Grader:
             reference=lambda seed: Reference(reference_channel, seed=seed),
             seed=seed,
             device=self.device,
-            forbidden=self._violations(submission),
+            forbidden=examined.forbidden,
             questions=questions,
             take_output=channel.take_output,
             begin=channel.begin,
             around=own_time.running,
             checkpoint=lambda: chosen_checkpoint(submission.attachments, assignment.slug),
         )
-
-    def _violations(self, submission: Submission) -> Mapping[str, Broken]:
-        """The questions whose source uses something forbidden."""
-        source = "\n".join(unit.source for unit in submission.units if unit.error is None)
-        found = {}
-        for question in self.bundle.assignment.questions:
-            violation = source_violation(source, question.names, question.forbid, self.bundle.assignment.names)
-            if violation is not None:
-                found[question.name] = violation
-        return found
 
     def _unchecked(self, questions: Sequence[str] | None) -> tuple[QuestionRecord, ...]:
         """Questions without records, for a grade that is withheld."""
@@ -301,24 +294,3 @@ def _demand_full(report: Report) -> None:
         "`deepmarks-grader doctor` shows every layer. To grade all the same, pass --allow-weak-isolation "
         f"(on Gradescope and in the demo: set {WEAK_VARIABLE}=1)"
     )
-
-
-def _wanted_modules(submission: Submission, present: Sequence[str]) -> list[str]:
-    """Which of the modules that the zygote may import the submission names."""
-    named: set[str] = set()
-    for unit in submission.units:
-        if unit.error is not None:
-            continue
-        for node in ast.walk(ast.parse(unit.source)):
-            if isinstance(node, ast.Import):
-                named.update(item.name for item in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                named.add(node.module)
-                named.update(f"{node.module}.{item.name}" for item in node.names)
-    torch_allowed = "torch" in present
-    return [
-        module
-        for module in _WARMABLE
-        if any(name == module or name.startswith(module + ".") for name in named)
-        and (torch_allowed or not module.startswith("torch"))
-    ]

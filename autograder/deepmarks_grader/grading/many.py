@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from deepmarks.submission import Submission, read_folder, read_path
-from deepmarks.submission.weights import read_with_weights
+from deepmarks.submission.records import printable
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading.grade import Grade, Grader
+from deepmarks_grader.grading.intake import read
 from deepmarks_grader.grading.results import write_results
 
 
@@ -33,6 +33,8 @@ def grade_paths(
     if missing:
         raise UserError(f"there is no submission at {', '.join(missing)}")
     stems = [path.stem for path in paths]
+    if odd := [path.name for path in paths if path.stem in ("", ".", "..")]:
+        raise UserError(f"a submission cannot be called {printable(odd[0])}; rename it")
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
         raise UserError(f"several submissions are called {', '.join(twice)}; rename them or grade them one by one")
@@ -40,14 +42,8 @@ def grade_paths(
         bundle, device, fresh_per_question=fresh_per_question, allow_weak_isolation=allow_weak_isolation
     ) as grader:
         for path in paths:
-            # Called as it was handed in: what lies inside zips has the same name in all of them.
-            grade = grader.grade(replace(_read(path, bundle.assignment.slug, paths), name=path.name))
+            alone = sum(other.parent.absolute() == path.parent.absolute() for other in paths) == 1
+            submission = read(path, bundle.assignment.slug, weights_beside=alone)
+            grade = grader.grade(replace(submission, name=printable(path.name)))
             write_results(grade, out / path.stem)
             yield grade
-
-
-def _read(path: Path, slug: str, paths: Sequence[Path]) -> Submission:
-    if path.is_dir():
-        return read_folder(path)
-    alone = sum(other.parent.absolute() == path.parent.absolute() for other in paths) == 1
-    return read_with_weights(path, slug) if alone else read_path(path)

@@ -118,6 +118,9 @@ class WorkerChannel:
         stand_ins = frozenset[str]() if part is None else part.stand_ins
         if not self._stand_ins <= stand_ins:
             self.renew()
+        elif stand_ins and not self._stand_ins and self._unbilled > self._limits.total_seconds:
+            # Every stand-in asks for a fresh worker afterwards, which would have to execute the submission again.
+            raise Broken(Cause.TIMEOUT, "The submission takes too long to be executed once more for this check.")
         self._ensure_worker()
         self._stand_ins |= stand_ins
         self._find_lost(request)
@@ -133,21 +136,20 @@ class WorkerChannel:
         return self._exchange(request, None if part is None else part.code, seconds)
 
     def renew(self) -> None:
-        """Go on with a fresh worker, at no cost for the submission: neither time nor what it prints again.
-
-        That is free no longer than grading may take as a whole.
-        """
+        """Go on with a fresh worker, at no cost for the submission: neither time nor what it prints again."""
         if self._worker is not None:
             self._renewed.add(self._number)
         self.close()
         used, printed, total = self._used, len(self._output), self._output_total
-        self._ensure_worker()
+        self._used = 0.0
+        try:
+            self._ensure_worker()
+        finally:
+            self._unbilled += self._used
+            self._used = used
         self._drain()
         del self._output[printed:]
         self._output_total = total
-        if self._unbilled < self._limits.total_seconds:
-            self._unbilled += self._used - used
-            self._used = used
 
     def _find_lost(self, request: Request) -> None:
         """Raise if `request` passes on an object that ended with its worker."""

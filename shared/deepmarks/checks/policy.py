@@ -9,12 +9,12 @@ import ast
 import importlib
 import symtable
 from collections import ChainMap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deepmarks.checks.errors import Broken
 from deepmarks.checks.outcomes import Cause
-from deepmarks.checks.watch import ANY_OPERATOR, AUTOGRAD
+from deepmarks.checks.watch import ANY_OF_SKLEARN, ANY_OPERATOR, AUTOGRAD, SKLEARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Forbidden:
     """Attributes of any object, as in `scores.softmax(-1)`."""
     operators: tuple[str, ...] = ()
     """Torch operators that show its use."""
+    calls: tuple[str, ...] = ()
+    """Other things that show it when they run (see `deepmarks.checks.watch`), but can be got round with ease."""
 
 
 _F = "torch.nn.functional"
@@ -40,10 +42,13 @@ _STRINGS = ("exec", "eval", "compile")
 """Builtins that run such code; refused likewise."""
 GROUPS: Mapping[str, Forbidden] = {
     "torch": Forbidden("torch", ("torch", "torchvision"), operators=(ANY_OPERATOR,)),
-    "sklearn": Forbidden("scikit-learn", ("sklearn",)),
+    "sklearn": Forbidden("scikit-learn", ("sklearn",), calls=(ANY_OF_SKLEARN,)),
     "sklearn_estimators": Forbidden("scikit-learn's estimators", (
         "sklearn.cluster", "sklearn.decomposition", "sklearn.linear_model", "sklearn.neural_network", "sklearn.mixture",
         "sklearn.utils.all_estimators", "sklearn.utils.discovery",
+    ), calls=(
+        "sklearn::cluster", "sklearn::decomposition", "sklearn::linear_model", "sklearn::neural_network",
+        "sklearn::mixture",
     )),
     "autograd": Forbidden(
         "automatic differentiation",
@@ -106,13 +111,15 @@ class OperatorPolicy:
 
     def __init__(self, groups: Sequence[str] = ()) -> None:
         self._groups = [GROUPS[name] for name in groups]
-        self.watch: tuple[str, ...] = tuple(sorted({op for group in self._groups for op in group.operators}))
+        watched = {seen for group in self._groups for seen in group.operators + group.calls}
+        self.watch: tuple[str, ...] = tuple(sorted(watched))
 
     def check(self, seen: Iterable[str]) -> None:
         """`Broken` if an operator in `seen` belongs to a group."""
         for operator in seen:
             for group in self._groups:
-                if operator in group.operators or ANY_OPERATOR in group.operators:
+                every = ANY_OF_SKLEARN if operator.startswith(SKLEARN) else ANY_OPERATOR
+                if not {operator, every}.isdisjoint(group.operators + group.calls):
                     raise _broken(group.what, f"{operator} ran while your function was called")
 
     def check_classes(self, name: str, classes: Iterable[str]) -> None:
@@ -168,27 +175,40 @@ def _below(dotted: str, forbidden: str) -> bool:
 
 
 def _definitions(tree: ast.Module) -> dict[str, list[ast.AST]]:
-    """Module-level definitions and assignments by name; of those in one block, all, else the last."""
+    """What binds each name of the module; of several statements at its top, the last, with all in it."""
     found: dict[str, list[ast.AST]] = {}
     for node in tree.body:
         here: dict[str, list[ast.AST]] = {}
-        for inner in ast.walk(node) if isinstance(node, ast.If | ast.Try | ast.With | ast.For) else (node,):
-            for name in _bound(inner):
+        for inner in _same_scope(node):
+            for name in dict.fromkeys(_bound(inner)):
                 here.setdefault(name, []).append(inner)
         found.update(here)
     return found
 
 
+def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """`node` and what is in it, without the insides of functions, classes and lambdas: their names are their own."""
+    todo = [node]
+    while todo:
+        inner = todo.pop()
+        yield inner
+        if not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            todo.extend(ast.iter_child_nodes(inner))
+
+
 def _bound(node: ast.AST) -> list[str]:
-    """The names that a statement defines or assigns, attributes and items included (`a.b = ...` binds into `a`)."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-        return [node.name]
-    if isinstance(node, ast.Assign):
-        targets: list[ast.expr] = node.targets
-    elif isinstance(node, ast.AnnAssign | ast.AugAssign):
-        targets = [node.target]
-    else:
-        return []
+    """The names that a statement or expression binds, attributes and items included (`a.b = ...` binds into `a`)."""
+    match node:
+        case ast.FunctionDef() | ast.ClassDef() | ast.AsyncFunctionDef():
+            return [node.name]
+        case ast.Assign():
+            targets: list[ast.expr] = node.targets
+        case ast.AnnAssign() | ast.AugAssign() | ast.For() | ast.AsyncFor() | ast.NamedExpr():
+            targets = [node.target]
+        case ast.With() | ast.AsyncWith():
+            targets = [item.optional_vars for item in node.items if item.optional_vars is not None]
+        case _:
+            return []
     return [leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
 
 
@@ -197,6 +217,7 @@ def _closure(
 ) -> list[tuple[str, ast.AST]]:
     """The definitions of `names` and of every name of the submission that they mention, `others` left out."""
     todo, done, result = list(names), set(others) - set(names), list[tuple[str, ast.AST]]()
+    mentioned: dict[int, set[str]] = {}
     while todo:
         name = todo.pop()
         if name in done:
@@ -204,7 +225,9 @@ def _closure(
         done.add(name)
         for node in definitions.get(name, ()):
             result.append((name, node))
-            todo.extend(_global_names(node))
+            if id(node) not in mentioned:  # a statement may bind many names
+                mentioned[id(node)] = _global_names(node)
+            todo.extend(mentioned[id(node)] - done)
     return result
 
 
@@ -216,7 +239,8 @@ def _global_names(node: ast.AST) -> set[str]:
     found: set[str] = set()
     try:
         todo = [symtable.symtable(ast.unparse(node), "submission", "exec")]
-    except (RecursionError, MemoryError, ValueError):  # a sum of a thousand terms, a number of 5,000 digits
+    except (RecursionError, MemoryError, ValueError, SyntaxError):
+        # A sum of a thousand terms, a number of 5,000 digits, an inner function whose `nonlocal` stands outside.
         return {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}
     while todo:
         table = todo.pop()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deepmarks.checks.author import one_submission
 from deepmarks.checks.errors import CheckError
 from deepmarks.checks.outcomes import CheckRecord, QuestionRecord
 from deepmarks.checks.plugin import CheckPlugin, CheckSession
@@ -48,7 +49,7 @@ def run_checks(folders: Sequence[Path], session: CheckSession) -> list[CheckReco
     options = [f"-pno:{name}" for name in _UNUSED_PLUGINS]
     options += ["--import-mode=importlib", "--noconftest", "--capture=no", "-c", os.devnull]
     options += ["--rootdir", str(folders[0].parent), "-o", "python_functions=test_*"]
-    with _plain_environment(), _modules_forgotten(folders):
+    with _plain_environment(), _modules_forgotten(folders), one_submission():
         status = pytest.main([*options, *map(str, folders)], plugins=[plugin])
     if plugin.collection_errors:
         raise CheckError("some checks could not be read:\n" + "\n".join(plugin.collection_errors))

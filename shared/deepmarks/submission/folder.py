@@ -27,12 +27,7 @@ def read_folder(folder: Path) -> Submission:
             return read_path(folder / visible[0])
         chosen = choose(names)
         data = read_regular_file(folder / chosen)
-        attachments = [
-            Attachment(printable(name), len(content), content)
-            for name in visible
-            if name.lower().endswith(ATTACHMENT_SUFFIXES)
-            for content in [read_regular_file(folder / name)]
-        ]
+        attachments = list(_checkpoints(folder, visible))
     except RefusedError as error:
         return Submission(
             printable(folder.name), Kind.UNREADABLE, cause=str(error).replace("The zip", "The submission")
@@ -47,6 +42,18 @@ def read_folder(folder: Path) -> Submission:
         attachments=tuple(attachments),
         ignored=tuple(printable(name) for name in names if name not in taken),
     )
+
+
+def _checkpoints(folder: Path, names: list[str]) -> Iterator[Attachment]:
+    """The checkpoints among the files `names`, as many as a zip may hold."""
+    total = 0
+    for name in names:
+        if name.lower().endswith(ATTACHMENT_SUFFIXES):
+            data = read_regular_file(folder / name)
+            total += len(data)
+            if len(data) > limits.ATTACHMENT_BYTES or total > limits.ZIP_TOTAL:
+                raise RefusedError("The submission's checkpoints are too large.")
+            yield Attachment(printable(name), len(data), data)
 
 
 def _regular_files(folder: Path, prefix: str = "", depth: int = 0, count: int = 0) -> Iterator[str]:

@@ -14,7 +14,7 @@ _IPYTHON = re.compile(
         %%?[A-Za-z_]                      # %matplotlib inline
       | !                                 # !ls
       | \?{{1,2}}\s*[\w%]                 # ?len
-      | {_NAME}\s*\?{{1,2}}\s*;?\s*$      # len??
+      | {_NAME}\s*\?{{1,2}}\s*(?:;\s*)?$  # len??
       | [A-Za-z_][\w.,\s\[\]]*=\s*(?:!|%{{1,2}}[A-Za-z])   # files = !ls
       | (?:pip3?|conda|mamba)\s+(?:install|uninstall|list|show)\b   # IPython's automagic
     )""",

@@ -16,6 +16,8 @@ from deepmarks.submission.units import Cell
 _MARKER = re.compile(r"#[ \t]*%%+(?:[ \t]+(.*))?$")
 _NO_CODE = re.compile(r"(?:^|\s)\[(?:markdown|md|raw)\]", re.IGNORECASE)
 _IGNORED = re.compile(r"tags\s*=\s*\[[^\]]*[\"']otter_ignore[\"']|otter\s*=\s*\{[^}]*[\"']ignore[\"']\s*:\s*true")
+_OPTIONS = 1_000
+"""Characters of a marker's options that are looked at."""
 _CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 
@@ -128,7 +130,7 @@ def percent_cells(text: str, notices: list[str]) -> Iterator[Cell]:
         options = (found[1] or "") if found is not None else ""
         body = lines[start + 1 : end]
         code = [line for line in body if line.strip() and not line.lstrip().startswith("#")]
-        if _NO_CODE.search(options):
+        if _NO_CODE.search(options[:_OPTIONS]):
             if code and not code[0].lstrip("rR").startswith(('"""', "'''")):
                 notices.append(
                     f"The text cell at line {start + 1} holds lines that are no comments; they were not read."
@@ -137,7 +139,7 @@ def percent_cells(text: str, notices: list[str]) -> Iterator[Cell]:
         if start < 0 and not code:
             continue  # the header, or nothing
         number += 1
-        if code and _IGNORED.search(options) is None:
+        if code and _IGNORED.search(options[:_OPTIONS]) is None:
             yield Cell("\n".join(body), number, start + 2)
 
 

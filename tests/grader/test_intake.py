@@ -1,0 +1,103 @@
+"""What hostile bytes may cost the grader before any of them runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deepmarks.manifest import Assignment
+from deepmarks.submission import Kind, read_submission
+from deepmarks_grader.grading import intake
+from deepmarks_grader.grading.intake import examine, read
+from deepmarks_grader.isolation.apart import TooMuchError, apart
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the work has no limits")
+
+
+def nested_finally(depth: int) -> str:
+    """Python copies what stands in `finally` for each way out of `try`: code that grows with a power of the depth."""
+    lines = ["def f():"]
+    for level in range(depth):
+        indent = "    " * (level + 1)
+        lines += [f"{indent}try:", f"{indent}    if x: return 1", f"{indent}    if y: return 2", f"{indent}finally:"]
+    return "\n".join([*lines, "    " * (depth + 1) + "pass", ""])
+
+
+def test_work_apart_gives_its_result_and_leaves_this_process_alone():
+    changed: list[int] = []
+    assert apart(lambda: (changed.append(1), len(changed))[1]) == 1
+    assert changed == ([] if sys.platform.startswith("linux") else [1])
+
+
+@linux
+def test_work_apart_ends_at_its_limits():
+    with pytest.raises(TooMuchError):
+        apart(lambda: bytearray(1 << 30), memory_mb=100)
+    started = time.monotonic()
+    with pytest.raises(TooMuchError):
+        apart(lambda: [None for _ in iter(int, 1)], seconds=1, memory_mb=1 << 20)
+    assert time.monotonic() - started < 30
+    with pytest.raises(TooMuchError):
+        apart(lambda: os._exit(3))
+
+
+@linux
+def test_an_exception_apart_is_told():
+    with pytest.raises(RuntimeError, match="ValueError: of ours"):
+        apart(lambda: (_ for _ in ()).throw(ValueError("of ours")))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@linux
+def test_code_that_would_take_gigabytes_to_compile_is_no_code(tmp_path: Path):
+    file = tmp_path / "vast.py"
+    file.write_text(f"x = 1\n{nested_finally(18)}\ny = 2\n")
+    submission = read(file)
+    assert any("nested too deeply" in (unit.error or "") for unit in submission.units) or submission.cause
+
+
+@linux
+def test_a_submission_beyond_the_limits_has_a_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "a.py").write_text("x = 1\n")
+    assert read(tmp_path / "a.py").kind is Kind.SCRIPT
+    monkeypatch.setattr(intake, "read_path", lambda path: [None for _ in iter(int, 1)])
+    monkeypatch.setattr("deepmarks_grader.isolation.apart.apart.__defaults__", (1.0, 512))
+    submission = read(tmp_path / "a.py")
+    assert "within the limits on time and memory" in str(submission.cause)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("spaces after a question mark", "a?" + " " * 200_000 + "x\n"),
+        ("tags that do not end", "# %% " + "tags=[" * 40_000 + "\nx = 1\n"),
+    ],
+)
+def test_lines_take_no_quadratic_time(tmp_path: Path, name: str, text: str):
+    (tmp_path / "slow.py").write_text(text)
+    started = time.monotonic()
+    read(tmp_path / "slow.py")
+    assert time.monotonic() - started < 10, name
+
+
+def test_one_statement_that_binds_many_names_is_searched_once(mini_folder: Path):
+    chain = " = ".join(f"a{i}" for i in range(2000)) + " = " + "+".join(f"a{i}" for i in range(300))
+    source = f"{chain}\ndef double(x):\n    return a0\n"
+    started = time.monotonic()
+    examined = examine(read_submission(source.encode(), "a.py"), Assignment.load(mini_folder))
+    assert not examined.forbidden
+    assert time.monotonic() - started < 10
+
+
+@linux
+def test_code_too_involved_to_be_searched_breaks_every_policy(mini_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(intake, "source_violation", lambda *_: [None for _ in iter(int, 1)])
+    monkeypatch.setattr("deepmarks_grader.isolation.apart.apart.__defaults__", (1.0, 512))
+    examined = examine(read_submission(b"def double(x):\n    return x\n", "a.py"), Assignment.load(mini_folder))
+    assert set(examined.forbidden) == {"q1"}
+    assert "too involved" in examined.forbidden["q1"].sentence
