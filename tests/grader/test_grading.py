@@ -35,7 +35,7 @@ def test_a_fault_of_the_grader_withholds_one_score_and_no_more(mini_grader, mini
     def fail(*args):
         raise RecursionError("of ours")
 
-    monkeypatch.setattr("deepmarks_grader.grading.grade.source_violation", fail)
+    monkeypatch.setattr("deepmarks_grader.grading.intake.source_violation", fail)
     result = grade(mini_grader, mini_solution)
     assert "RecursionError: of ours" in result.withheld
     assert "on its own account" in result.cause

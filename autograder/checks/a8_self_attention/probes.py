@@ -7,6 +7,7 @@ from unittest import mock
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.autograd.forward_ad import _set_fwd_grad_enabled
 
 
 def library_softmax(x: torch.Tensor, dim: int) -> torch.Tensor:
@@ -61,12 +62,16 @@ class LibraryMultiHeadAttention(nn.MultiheadAttention):
         return torch.where(empty, self.out_proj.bias, out)
 
 
+_WITH_ENGINE = (torch.autograd, torch.autograd.graph)
+
+
 def by_hand(student, name, *args):
     """The result of a function where automatic differentiation is switched off; "autograd" if it needs that."""
     function = getattr(student, name)
+    # Inference mode stops autograd itself; it can be left, and torch.func switches gradients on again.
+    engine = [mock.patch.object(module, "_engine_run_backward", side_effect=RuntimeError) for module in _WITH_ENGINE]
     try:
-        # Inference mode stops autograd itself, the patch torch.func, which switches gradients on again.
-        with torch.inference_mode(), mock.patch.object(torch.autograd, "grad", side_effect=RuntimeError):
+        with torch.inference_mode(), _set_fwd_grad_enabled(False), engine[0], engine[1]:
             return function(*args)
     except RuntimeError:
         function(*args)  # fails again unless it was autograd that was missing

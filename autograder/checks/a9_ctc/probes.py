@@ -47,6 +47,16 @@ def library_alpha(log_probs, labels, blank=0):
     return _LibraryAlpha.apply(log_probs, tuple(int(k) for k in labels), blank)
 
 
+def library_alpha_value(log_probs, labels, blank=0):
+    """The library's forward variables, without what a gradient could be read from."""
+    return library_alpha(log_probs.detach(), labels, blank)
+
+
+def library_ctc_loss_value(log_probs, labels, blank=0, **extra):
+    """The library's loss of one sample, likewise."""
+    return library_ctc_loss(log_probs.detach(), labels, blank, **extra)
+
+
 class _LibraryAlpha(torch.autograd.Function):
     """The table that the library's loss keeps inside; its gradient comes from losses of beginnings.
 

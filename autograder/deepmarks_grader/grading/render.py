@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from deepmarks.checks.outcomes import CheckRecord, Outcome, QuestionRecord
 from deepmarks_grader.grading.grade import Grade
 
@@ -35,8 +37,8 @@ def overview_markdown(grade: Grade) -> str:
     """The lines above all questions."""
     lines = []
     if grade.cause:
-        lines.append(f"**{plain(grade.cause)}**")
-    lines += [f"- {plain(notice)}" for notice in grade.notices]
+        lines.append(f"**{_literal(grade.cause)}**")
+    lines += [f"- {_literal(notice)}" for notice in grade.notices]
     return "\n".join(lines)
 
 
@@ -57,6 +59,11 @@ def staff_markdown(grade: Grade) -> str:
 def plain(text: str) -> str:
     """`text` without control codes, on one line."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _literal(text: str) -> str:
+    """`text` on one line, with nothing in it that Markdown or HTML would obey."""
+    return re.sub(r"([\\`*_\[\]<>#|~!&])", r"\\\1", plain(text))
 
 
 def _fenced(text: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from deepmarks import wire
-from deepmarks.checks.errors import Broken, CheckError
+from deepmarks.checks.errors import Broken, UnsureError
 from deepmarks.checks.messages import Operation, Reply, ReplyError, Request, reply_from_data
 from deepmarks.checks.outcomes import Cause
 from deepmarks.checks.probes import Probes
@@ -155,7 +155,7 @@ class WorkerChannel:
         """Raise if `request` passes on an object that ended with its worker."""
         for opaque in _opaque_parts([request.args, request.kwargs, request.options]):
             if opaque.worker in self._renewed:
-                raise CheckError(f"the check calls {request.name} with an object from a call with other stand-ins")
+                raise UnsureError(f"the check calls {request.name} with an object from a call with other stand-ins")
             if opaque.worker != self._number:
                 raise Broken(Cause.CRASH, "What your code returned was lost when a later call ended its process.")
 

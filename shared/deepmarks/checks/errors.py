@@ -58,3 +58,10 @@ class Broken(Exception):  # noqa: N818
 
 class CheckError(Exception):
     """The check itself, the probes or the reference are at fault; the student is not."""
+
+
+class UnsureError(CheckError):
+    """Either the check is at fault, or what the student's code returned and the check passed on.
+
+    The plugin finds out: a check in which the reference stands for the student is right, or nothing is.
+    """

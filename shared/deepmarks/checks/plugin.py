@@ -17,7 +17,7 @@ from deepmarks import seeding
 from deepmarks.calibration import CalibrationError
 from deepmarks.checkpoints import CheckpointError
 from deepmarks.checks.author import CheckInfo, check_info
-from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
+from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError, UnsureError
 from deepmarks.checks.leaderboard import Leaderboard
 from deepmarks.checks.outcomes import Cause, CheckRecord, Outcome, worst
 from deepmarks.checks.student import Reference, Student
@@ -26,6 +26,10 @@ from deepmarks.devices import checks_precision
 from deepmarks.submission.records import Attachment
 
 HIDDEN_FOLDER = "hidden"
+
+
+class MisfitError(Exception):
+    """What the student's code returned is of no use for the check, in a way that it does not name."""
 
 
 def no_checkpoint() -> Attachment:
@@ -165,7 +169,26 @@ class CheckPlugin:
         if violation is not None:
             raise violation
         with self.session.around():
-            return (yield)
+            try:
+                return (yield)
+            except UnsureError as error:
+                self._blame(pyfuncitem, error)
+                raise
+
+    def _blame(self, item: pytest.Function, error: UnsureError) -> None:
+        """Raise `MisfitError` if the check passes where the reference stands for the student."""
+        if self.session.reference is None:
+            return
+        seed = self._seed(item)
+        fresh = {"student": self.session.reference(seed), "rng": seeding.generator(seed)}
+        if "torch_rng" in item.funcargs:
+            fresh["torch_rng"] = seeding.torch_generator(seed)
+        arguments = {name: fresh.get(name, item.funcargs[name]) for name in item._fixtureinfo.argnames}
+        try:
+            item.obj(**arguments)
+        except Exception:
+            return
+        raise MisfitError(str(error)) from error
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         """Turn the end of a check into a record."""
@@ -177,6 +200,8 @@ class CheckPlugin:
         record = CheckRecord(name, info.question, info.title, info.points, hidden, Outcome.PASSED)
         record = replace(record, seconds=time.monotonic() - self._started, output=self.session.take_output())
         self._records.setdefault(name, []).append(_safe(_judge(record, error)))
+        if error is not None:
+            traceback.clear_frames(error.__traceback__)  # what the submission returned may be large
 
 
 def _check_name(item: pytest.Item) -> str:

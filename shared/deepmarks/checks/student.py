@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from deepmarks.checkpoints import CheckpointError
-from deepmarks.checks.errors import Broken, CheckError, NotAttempted, StudentError
+from deepmarks.checks.errors import Broken, NotAttempted, StudentError, UnsureError
 from deepmarks.checks.messages import Channel, Failure, Operation, Reply, Request
 from deepmarks.checks.outcomes import Cause
 from deepmarks.checks.policy import OperatorPolicy
@@ -264,15 +264,15 @@ class Student:
 
 
 class Reference(Student):
-    """The reference solution, with the interface of a student; its failures are the grader's fault."""
+    """The reference solution, with the interface of a student; its failures are not the student's own."""
 
     def _ask(self, *args: Any, **kwargs: Any) -> Reply:
         try:
             return super()._ask(*args, **kwargs)
         except (NotAttempted, Broken, Mismatch) as error:
-            raise CheckError(f"the reference fails: {error}") from error
+            raise UnsureError(f"the reference fails: {error}") from error
         except StudentError as error:
-            raise CheckError(f"the reference fails: {error.detail}") from error
+            raise UnsureError(f"the reference fails: {error.detail}") from error
 
 
 def _differentiable(tensor: Any) -> bool:

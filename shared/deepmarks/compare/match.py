@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from deepmarks.compare.arrays import is_tensor
 from deepmarks.compare.doctor import UNEXPLAINED, describe, examine, say
 from deepmarks.compare.faults import Fault, Options, Path, agree, differences
 from deepmarks.compare.swaps import exchanged
@@ -26,6 +29,7 @@ def assert_matches(
     axes: Sequence[str] | None = None,
     mask: Any = None,
     batch: int | None = None,
+    nan: bool = False,
 ) -> None:
     """Raise Mismatch, with a sentence that names the mistake, unless the two results agree.
 
@@ -41,9 +45,13 @@ def assert_matches(
     `rtol`, `atol`: instead of the table in `deepmarks.devices`. `dtype`: False leaves dtypes out.
     `pointer`: where in the notebook to look. `axes`: names of the axes, such as ("batch", "feature").
     `mask`: bool, broadcasts to the expected shape, True where padding or masking applies. `batch`: its size.
+    `nan`: whether the expected value may hold NaN. Otherwise NaN in it can only come from the student's own numbers,
+    from which a check computed it, and is a mistake.
 
     Raises Mismatch (an AssertionError); TypeError if the expected value is no data.
     """
+    if not nan and _holds_nan(expected):
+        raise Mismatch("Your results hold NaN, so nothing can be computed from them.", "nan", pointer=pointer)
     found = diagnose(
         actual,
         expected,
@@ -87,6 +95,17 @@ def diagnose(
     if swap is not None:
         return Diagnosis(swap.kind, swap.sentence, detail)
     return _best(faults)
+
+
+def _holds_nan(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_nan, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_nan, value))
+    if isinstance(value, float):
+        return value != value
+    floating = is_tensor(value) or (isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fc")
+    return floating and bool((value != value).any())
 
 
 def _best(faults: Sequence[Fault]) -> Diagnosis:

@@ -45,9 +45,15 @@ def trained(student, data, epochs, lr, seed, parts, n_hidden=4):
     params, losses = student.probe("run_training", *data, n_hidden, epochs, lr, seed, stand_in=parts)
     X, y = data
     inputs, outputs = X.shape[1], y.shape[1]
-    for name, size in zip(NAMES, (inputs * n_hidden, n_hidden, n_hidden * outputs, outputs), strict=True):
+    shapes = (inputs, n_hidden), (1, n_hidden), (n_hidden, outputs), (1, outputs)
+    for name, shape in zip(NAMES, shapes, strict=True):
         # Looked at before anything is computed with them: a large network would keep the grader busy.
-        expect(np.size(params[name]) == size, "train must use n_hidden hidden neurons.", pointer=SECTION)
+        expect(
+            np.shape(params[name]) == shape,
+            "The trained parameters have other shapes than init_params gives: train must use n_hidden hidden neurons.",
+            kind="different-shape",
+            pointer=SECTION,
+        )
     return {name: params[name] for name in NAMES}, np.array(losses, dtype=np.float64)
 
 
@@ -160,7 +166,6 @@ def check_losses(student, reference, data, seed, parts):
     (X, y), means = data, []
     for epochs in range(6):
         params, losses = trained(student, data, epochs, 0.6, seed, parts, n_hidden=7)
-        expect(params["W1"].shape == (2, 7), "train must use n_hidden hidden neurons.", pointer=SECTION)
         y_hat, _ = reference.call("forward", params, X, keep=(1,))
         means.append(np.mean((y_hat - y) ** 2))
     means = np.array(means)

@@ -85,6 +85,12 @@ def test_softmax_vjp_along_every_axis(student, reference, torch_rng, dim):
     assert_matches(got, expected, what="the gradient", axes=AXES, candidates=candidates, pointer=SECTION)
     numerical = numerical_vjp(lambda x: reference.softmax(x, dim), (x,), g)
     assert_matches(got, numerical, what="the gradient", rtol=1e-6, atol=1e-8, pointer=SECTION)
+    expect(
+        not isinstance(student.probe("by_hand", "softmax_vjp", s, g, dim), str),
+        "softmax_vjp uses automatic differentiation: write it by hand, from s and g.",
+        kind="by-hand",
+        pointer=SECTION,
+    )
     s = s.clone()
     s.select((dim + 1) % 3, 1).zero_()  # what softmax gives for rows of -inf
     expected = reference.softmax_vjp(s, g, dim)

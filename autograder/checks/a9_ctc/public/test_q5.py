@@ -13,8 +13,8 @@ EARLIER = {
     "collapse": "probes.library_collapse",
     "extend": "probes.library_extend",
     "min_time_steps": "probes.library_min_time_steps",
-    "ctc_alpha": "probes.library_alpha",
-    "ctc_loss": "probes.library_ctc_loss",
+    "ctc_alpha": "probes.library_alpha_value",
+    "ctc_loss": "probes.library_ctc_loss_value",
 }
 
 
