@@ -15,15 +15,17 @@ from deepmarks.checks import (
     Mismatch,
     NotAttempted,
     Outcome,
+    Reference,
     Student,
     StudentError,
     fairly,
 )
 from deepmarks.checks.author import one_submission
-from deepmarks.checks.local import local_student
+from deepmarks.checks.local import LocalChannel, local_student
 from deepmarks.checks.outcomes import worst
 from deepmarks.checks.plugin import CheckSession
 from deepmarks.checks.run import run_checks
+from deepmarks.checks.workspace import Workspace
 
 
 def run(tmp_path, body, namespace=None, folder="public", **session):
@@ -281,3 +283,37 @@ def test_stand_ins_that_helped_before_come_first_within_one_submission():
         assert [run(False, True), run(False, True), run(True, False), run(False, False)] == ["ol", "l", "lo", "lol!"]
     with one_submission():
         assert run(True, True) == "o"
+
+
+REFERENCE = "def total(x):\n    return float(sum(x))\n"
+UNSURE = '''
+    @question("q1", points=1)
+    def test_total_of_the_rest(student, reference, rng):
+        """The rest adds up."""
+        first, rest = student.split([1.0, 2.0])
+        assert_matches(reference.total(rest), 2.0)
+
+    @question("q1", points=1)
+    def test_reference_is_at_fault(student, reference):
+        """The reference has no such name."""
+        student.split([1.0, 2.0])
+        reference.absent()
+'''
+
+
+@pytest.mark.parametrize("rest", ["'ab'", "x[1:]"])
+def test_what_a_submission_returned_and_not_the_grader_is_blamed_where_the_reference_gets_by(tmp_path, rest):
+    split = f"def split(x):\n    return x[0], {rest}\n"
+    namespaces = []
+    for source in (split, REFERENCE + "def split(x):\n    return x[0], x[1:]\n"):
+        exec(source, namespace := {"__name__": "submission"})
+        namespaces.append(namespace)
+    reference = Reference(LocalChannel(Workspace(namespaces[1])))
+    of_data, of_its_own = run(tmp_path, UNSURE, namespaces[0], "hidden", reference=lambda seed: reference)
+    if rest == "x[1:]":
+        assert of_data.outcome is Outcome.PASSED
+    else:
+        assert (of_data.outcome, of_data.cause) == (Outcome.FAILED, Cause.STRUCTURE)
+        assert "the reference fails" in of_data.staff
+        assert not of_data.detail
+    assert (of_its_own.outcome, of_its_own.cause) == (Outcome.BROKEN, Cause.INTERNAL)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+
+import numpy as np
 import pytest
 import torch
 
-from deepmarks.checks import Cause
+from deepmarks.checks import Broken, Cause
 from deepmarks.checks.policy import GROUPS, OperatorPolicy, source_violation
 from deepmarks.checks.watch import watch_operators
 
@@ -35,6 +38,13 @@ FORBIDDEN = {
     ),
     "star of a parent": ("softmax", "from torch.nn.functional import *\ndef f(x):\n    return softmax(x, -1)"),
     "star below": ("sklearn", "from sklearn.cluster import *\ndef f(x):\n    return KMeans(3).fit(x)"),
+    "bound by for": ("softmax", "def g(x):\n    return F.softmax(x, -1)\nfor f in (g,):\n    pass"),
+    "bound by with": ("softmax", "def g(x):\n    return F.softmax(x, -1)\nwith context(g) as f:\n    pass"),
+    "bound by a walrus": ("softmax", "def g(x):\n    return F.softmax(x, -1)\nprint(f := g)"),
+    "bound before an inner function of the same name": (
+        "softmax",
+        "def f(x):\n    return F.softmax(x, -1)\nif True:\n    def other():\n        def f(x):\n            return x\n",
+    ),
     "second of two imports": (
         "sklearn_estimators",
         "def f(x):\n    import sys, sklearn.cluster\n    return sys.modules",
@@ -160,3 +170,50 @@ def test_forbidden_classes_are_seen_inside_a_module():
 
 def test_every_group_says_what_it_forbids():
     assert all(group.what and group.names for group in GROUPS.values())
+
+
+def test_an_inner_function_whose_names_stand_outside_is_read():
+    source = "for _ in range(1):\n    def f(x):\n        y = 0\n        def g():\n"
+    source += "            nonlocal y\n            y = x\n        g()\n        return y\n"
+    assert source_violation(source, ["f"], ["softmax"]) is None
+
+
+def seen_while(group, run):
+    policy, seen = OperatorPolicy([group]), set()
+    with watch_operators(policy.watch, seen):
+        run()
+    with pytest.raises(Broken) as caught:
+        policy.check(seen)
+    return caught.value.cause
+
+
+def test_scikit_learn_is_seen_at_work_however_it_was_reached():
+    cluster = pytest.importorskip("sklearn.cluster")
+    points = np.array([[0.0], [0.1], [5.0], [5.1]])
+    fits = [
+        lambda: cluster.KMeans(2, n_init=1).fit(points),
+        lambda: cluster.kmeans_plusplus(points, 2),
+        lambda: importlib.import_module("sklearn.decomposition").PCA(1).fit(points),
+    ]
+    for fit in fits:
+        assert seen_while("sklearn_estimators", fit) is Cause.FORBIDDEN
+    assert seen_while("sklearn", fits[0]) is Cause.FORBIDDEN
+    policy, seen = OperatorPolicy(["sklearn_estimators"]), set()
+    scaler = importlib.import_module("sklearn.preprocessing").StandardScaler()
+    with watch_operators(policy.watch, seen):
+        scaler.fit(points)
+    policy.check(seen)
+    fits[0]()
+    policy.check(seen)
+
+
+def test_forward_mode_is_off_while_gradients_are_to_be_written_by_hand():
+    from torch.autograd import forward_ad
+
+    def tangent():
+        with forward_ad.dual_level():
+            return forward_ad.unpack_dual(forward_ad.make_dual(torch.ones(2), torch.ones(2)).exp()).tangent
+
+    with watch_operators(OperatorPolicy(["autograd"]).watch, set()):
+        assert tangent() is None
+    assert tangent() is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -248,3 +249,11 @@ def test_tensors_of_every_device_are_compared(device):
     right = torch.tensor(ROWS, device=device, requires_grad=True)
     assert diagnose(torch.tensor(ROWS), right) is None
     assert kind(-right, right) == "negated"
+
+
+def test_nan_in_what_was_computed_from_results_proves_nothing():
+    for value in (math.nan, np.array([1.0, math.nan]), torch.tensor([math.nan]), {"a": [1.0, (math.nan,)]}):
+        with pytest.raises(Mismatch, match="Your results hold NaN"):
+            assert_matches(value, value)
+        assert_matches(value, value, nan=True)
+    assert_matches([1, True, "nan", None, np.array([1])], [1, True, "nan", None, np.array([1])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -11,8 +12,12 @@ import pytest
 
 from deepmarks.manifest import Assignment
 from deepmarks.submission import Kind, read_submission
-from deepmarks_grader.grading import intake
+from deepmarks_grader.bundle import Bundle
+from deepmarks_grader.errors import UserError
+from deepmarks_grader.grading import Grade, intake
 from deepmarks_grader.grading.intake import examine, read
+from deepmarks_grader.grading.many import grade_paths
+from deepmarks_grader.grading.render import overview_markdown
 from deepmarks_grader.isolation.apart import TooMuchError, apart
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the work has no limits")
@@ -101,3 +106,36 @@ def test_code_too_involved_to_be_searched_breaks_every_policy(mini_folder: Path,
     examined = examine(read_submission(b"def double(x):\n    return x\n", "a.py"), Assignment.load(mini_folder))
     assert set(examined.forbidden) == {"q1"}
     assert "too involved" in examined.forbidden["q1"].sentence
+
+
+def test_checkpoints_of_a_folder_are_read_up_to_what_a_zip_may_hold(tmp_path: Path):
+    (tmp_path / "a.py").write_text("x = 1\n")
+    for n in range(4):
+        with open(tmp_path / f"w{n}.pt", "wb") as file:
+            file.write(b"PK\3\4")
+            file.truncate(90 << 20)
+    assert read(tmp_path).cause == "The submission's checkpoints are too large."
+    for n in range(2, 4):
+        (tmp_path / f"w{n}.pt").unlink()
+    assert [attachment.size for attachment in read(tmp_path).attachments] == [90 << 20] * 2
+
+
+@pytest.mark.parametrize("name", ["...py", "..py"])
+def test_names_that_lead_out_of_the_results_are_refused(mini_folder: Path, tmp_path: Path, name: str):
+    (tmp_path / name).write_text("x = 1\n")
+    with pytest.raises(UserError, match="cannot be called"):
+        list(grade_paths(Bundle.load(mini_folder), [tmp_path / name], tmp_path / "out" / "inner"))
+
+
+def test_names_do_not_command_terminals(mini_folder: Path, mini_solution: str, tmp_path: Path):
+    (tmp_path / "z\x1b[2Kpwn.py").write_text(mini_solution)
+    bundle = Bundle.load(mini_folder)
+    (grade,) = grade_paths(bundle, [tmp_path / "z\x1b[2Kpwn.py"], tmp_path / "out", allow_weak_isolation=True)
+    assert grade.submission == "z?[2Kpwn.py"
+
+
+def test_notices_are_text_for_markdown():
+    notice = "line 1: <img src=x> [regrade](http://example.org) # **bold** `code`"
+    shown = overview_markdown(Grade("a.py", "mini", (), "![x](y)", (notice,)))
+    assert not re.search(r"(?<!\\)[\[\]<>`#!]", shown.replace("**!", "!", 1))
+    assert shown.count("**") == 2
