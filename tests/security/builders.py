@@ -107,10 +107,32 @@ def _hostile_source(folder: Path, source: str, variant: str, target: Path) -> Pa
         "tabs": "".join(" " * k + "if 1:\n" for k in range(150)) + " " * 150 + "x = 1",
         "unfinished": 'x = """never closed\n' * 3,
         "comparisons": "x = 0" + " < 0" * 100_000,
+        "finally": _nested_finally(18),
+        "or-pattern": _or_pattern(2500),
+        "question-mark": "a?" + " " * 400_000 + "x",
+        "tags": "# %% " + "tags=[" * 80_000,
+        "inner-nonlocal": "if 1:\n def f():\n  x = 0\n  def g():\n   nonlocal x\n  return g",
+        "many-targets": " = ".join(f"a{i}" for i in range(3000)) + " = double = " + "+".join(["double"] * 300),
     }[variant]
     path = folder / "submission.py"
     path.write_text(f"{source}\n\n{text}\n", "utf-8", newline="")
     return path
+
+
+def _nested_finally(depth: int) -> str:
+    """A compiler copies what stands in `finally` for each way out of `try`: a power of the depth."""
+    lines = ["def f():"]
+    for level in range(depth):
+        indent = "    " * (level + 1)
+        lines += [f"{indent}try:", f"{indent}    if x: return 1", f"{indent}    if y: return 2", f"{indent}finally:"]
+    return "\n".join([*lines, "    " * (depth + 1) + "pass"])
+
+
+def _or_pattern(names: int) -> str:
+    """The names of one alternative are put into the order of the other: quadratic memory."""
+    forward = ", ".join(f"a{i}" for i in range(names))
+    back = ", ".join(f"a{i}" for i in reversed(range(names)))
+    return f"def f(x):\n    match x:\n        case [{forward}] | [{back}]:\n            return 1"
 
 
 BUILDERS: dict[str, Builder] = {

@@ -25,9 +25,9 @@ def main(bundle_path: str) -> None:
     for number in _SIGNALS:
         signal.signal(number, lambda number, frame: received.append(signal.Signals(number).name))
 
-    from deepmarks.submission import read_path
     from deepmarks_grader.bundle import Bundle
     from deepmarks_grader.grading import Grader
+    from deepmarks_grader.grading.intake import read
     from deepmarks_grader.grading.results import gradescope_dict, write_results
 
     # The secrets lie about where a careless grader would leave them.
@@ -41,7 +41,7 @@ def main(bundle_path: str) -> None:
             started = time.monotonic()
             received.clear()
             try:
-                grade = grader.grade(read_path(Path(request["submission"])))
+                grade = grader.grade(read(Path(request["submission"])))
                 write_results(grade, Path(request["out"]))
                 visible = gradescope_dict(grade)
                 answer = {"grade": dataclasses.asdict(grade), "score": grade.score, "visible": _for_students(visible)}
