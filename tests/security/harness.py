@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -305,13 +306,13 @@ class Stage:
         return Result(answer, log, elapsed, grown, left, changed)
 
     def _accept(self) -> None:
+        """Take every connection that waits at the stage's servers."""
         for server in self.sockets:
-            try:
-                connection, _ = server.accept()
-            except BlockingIOError:
-                continue
-            connection.close()
-            self.connections.append(str(server.getsockname()))
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.close()
+                    self.connections.append(str(server.getsockname()))
 
     def take_connections(self) -> list[str]:
         """The addresses of the stage's own servers that somebody connected to."""
