@@ -93,10 +93,10 @@ class CheckPlugin:
     @pytest.fixture
     def reference(self, request: pytest.FixtureRequest) -> Reference:
         """The reference solution; hidden checks only."""
-        if self.session.reference is None:
+        reference = self._reference(request.node)
+        if reference is None:
             raise CheckError("only hidden checks may ask for the reference")
-        reference = self.session.reference(self._seed(request.node))
-        return reference.on("cpu") if self._infos[_check_name(request.node)].device == "cpu" else reference
+        return reference
 
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> np.random.Generator:
@@ -122,6 +122,12 @@ class CheckPlugin:
     def leaderboard(self) -> Leaderboard:
         """Takes entries for the leaderboard: `leaderboard.add("test accuracy", 0.98)`."""
         return self.session.leaderboard
+
+    def _reference(self, item: pytest.Item) -> Reference | None:
+        if self.session.reference is None:
+            return None
+        reference = self.session.reference(self._seed(item))
+        return reference.on("cpu") if self._infos[_check_name(item)].device == "cpu" else reference
 
     def _seed(self, item: pytest.Item) -> int:
         base = self.session.seed(_check_name(item), _is_hidden(item))
@@ -177,10 +183,11 @@ class CheckPlugin:
 
     def _blame(self, item: pytest.Function, error: UnsureError) -> None:
         """Raise `MisfitError` if the check passes where the reference stands for the student."""
-        if self.session.reference is None:
+        reference = self._reference(item)
+        if reference is None:
             return
         seed = self._seed(item)
-        fresh = {"student": self.session.reference(seed), "rng": seeding.generator(seed)}
+        fresh: dict[str, Any] = {"student": reference, "rng": seeding.generator(seed)}
         if "torch_rng" in item.funcargs:
             fresh["torch_rng"] = seeding.torch_generator(seed)
         arguments = {name: fresh.get(name, item.funcargs[name]) for name in item._fixtureinfo.argnames}
