@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -139,3 +141,23 @@ def test_notices_are_text_for_markdown():
     shown = overview_markdown(Grade("a.py", "mini", (), "![x](y)", (notice,)))
     assert not re.search(r"(?<!\\)[\[\]<>`#!]", shown.replace("**!", "!", 1))
     assert shown.count("**") == 2
+
+
+@linux
+def test_libraries_whose_names_are_all_imported_are_imported_before_the_search():
+    program = """
+        import sys
+        from pathlib import Path
+        from deepmarks.manifest import Assignment
+        from deepmarks.submission import read_submission
+        from deepmarks_grader.grading.intake import examine
+        source = b"from torch import *\\nfrom torch.nn.functional import *\\ndef double(x):\\n    return x + x\\n"
+        assert "torch" not in sys.modules
+        examined = examine(read_submission(source, "a.py"), Assignment.load(Path(sys.argv[1])))
+        assert not examined.forbidden, examined
+        assert "torch" in sys.modules  # with all of CUDA it would be too large for the search
+    """
+    folder = Path(__file__).parents[1] / "fixtures" / "mini_bundle"
+    command = [sys.executable, "-c", textwrap.dedent(program), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

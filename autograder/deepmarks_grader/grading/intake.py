@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deepmarks.checks.errors import Broken
 from deepmarks.checks.outcomes import Cause
-from deepmarks.checks.policy import source_violation
+from deepmarks.checks.policy import import_starred, source_violation
 from deepmarks.manifest import Assignment
 from deepmarks.submission import Kind, Submission, definitions, limits, read_folder, read_path
 from deepmarks.submission.records import printable
@@ -58,9 +58,11 @@ class Examined:
 def examine(submission: Submission, assignment: Assignment) -> Examined:
     """What the text of `submission` says; too involved to be searched, it breaks every policy."""
     policed = [question for question in assignment.questions if question.forbid]
+    source = "\n".join(unit.source for unit in submission.units if unit.error is None)
+    if policed:
+        import_starred(source)
 
     def work() -> tuple[list[tuple[str, Cause, str, str]], dict[str, str], frozenset[str]]:
-        source = "\n".join(unit.source for unit in submission.units if unit.error is None)
         found = []
         for question in policed:
             violation = source_violation(source, question.names, question.forbid, assignment.names)
