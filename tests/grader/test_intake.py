@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 import textwrap
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from deepmarks import wire
 from deepmarks.manifest import Assignment
-from deepmarks.submission import Kind, read_submission
+from deepmarks.submission import Kind, read_path, read_submission
 from deepmarks_grader.bundle import Bundle
 from deepmarks_grader.errors import UserError
 from deepmarks_grader.grading import Grade, intake
@@ -56,6 +59,39 @@ def test_work_apart_ends_at_its_limits():
 def test_an_exception_apart_is_told():
     with pytest.raises(RuntimeError, match="ValueError: of ours"):
         apart(lambda: (_ for _ in ()).throw(ValueError("of ours")))
+
+
+@linux
+def test_an_answer_that_breaks_off_is_none(monkeypatch: pytest.MonkeyPatch):
+    encode = wire.encode
+    monkeypatch.setattr(wire, "encode", lambda value: encode(value)[:-1])
+    with pytest.raises(TooMuchError):
+        apart(lambda: "some text")
+
+
+ODD_TEXTS = [
+    b"x = '\xff\xfe \xed\xa0\x80'\ny = 1\n",
+    "x = '\U0001f600'\n%matplotlib inline\ndef f(:\n    pass\n".encode(),
+    "\ufeffx = 1\n\x00\x0c\n".encode("utf-16"),
+    json.dumps({"cells": [{"cell_type": "code", "source": "x = '\ud800'\n!ls"}], "nbformat": 4}).encode(),
+    b"",
+]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_a_submission_read_apart_is_the_one_read_here(tmp_path: Path, text: bytes):
+    for name in ("a.py", "a.ipynb"):
+        (tmp_path / name).write_bytes(text)
+        assert read(tmp_path / name) == read_path(tmp_path / name)
+
+
+def test_a_zip_read_apart_is_the_one_read_here(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.py", "x = 1\n")
+        archive.writestr("weights.pt", bytes(range(256)) * 100)
+        archive.writestr("notes\udce4.txt".encode("utf-8", "replace").decode(), "nothing")
+    assert read(tmp_path / "a.zip") == read_path(tmp_path / "a.zip")
+    assert read(tmp_path / "a.zip").attachments[0].size == 25_600
 
 
 @linux

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deepmarks.checks.errors import Broken
 from deepmarks.checks.outcomes import Cause
 from deepmarks.checks.policy import import_starred, source_violation
 from deepmarks.manifest import Assignment
-from deepmarks.submission import Kind, Submission, definitions, limits, read_folder, read_path
+from deepmarks.submission import Attachment, Kind, Submission, Unit, definitions, limits, read_folder, read_path
 from deepmarks.submission.records import printable
 from deepmarks.submission.weights import read_with_weights
 from deepmarks_grader.isolation.apart import MEMORY_MB, TooMuchError, apart
@@ -25,15 +26,21 @@ def read(path: Path, slug: str = "", *, weights_beside: bool = False) -> Submiss
     With `weights_beside`, a checkpoint `<slug>.safetensors` in the same folder belongs to it.
     """
 
-    def work() -> Submission:
+    def work() -> dict[str, Any]:
         if path.is_dir():
-            return read_folder(path)
-        return read_with_weights(path, slug) if weights_beside else read_path(path)
+            return asdict(read_folder(path))
+        return asdict(read_with_weights(path, slug) if weights_beside else read_path(path))
 
     try:
-        return apart(work, memory_mb=MEMORY_MB + _room_for_files(path))
+        return _submission(apart(work, memory_mb=MEMORY_MB + _room_for_files(path)))
     except TooMuchError:
         return Submission(printable(path.name), Kind.UNREADABLE, cause=_TOO_MUCH)
+
+
+def _submission(data: dict[str, Any]) -> Submission:
+    units = tuple(Unit(**unit) for unit in data["units"])
+    attachments = tuple(Attachment(**attachment) for attachment in data["attachments"])
+    return Submission(**{**data, "kind": Kind(data["kind"]), "units": units, "attachments": attachments})
 
 
 def _room_for_files(path: Path) -> int:
@@ -62,20 +69,21 @@ def examine(submission: Submission, assignment: Assignment) -> Examined:
     if policed:
         import_starred(source)
 
-    def work() -> tuple[list[tuple[str, Cause, str, str]], dict[str, str], frozenset[str]]:
+    def work() -> tuple[list[tuple[str, str, str, str]], dict[str, str], frozenset[str]]:
         found = []
         for question in policed:
             violation = source_violation(source, question.names, question.forbid, assignment.names)
             if violation is not None:
-                found.append((question.name, violation.cause, violation.sentence, violation.detail))
-        return found, dict(definitions(submission)), _imports(submission)
+                found.append((question.name, str(violation.cause), violation.sentence, violation.detail))
+        return found, definitions(submission), _imports(submission)
 
     try:
         found, sources, imports = apart(work)
     except TooMuchError:
         told = Broken(Cause.FORBIDDEN, "Your code is too involved to be searched for what this question forbids.")
         return Examined({question.name: told for question in policed})
-    return Examined({name: Broken(cause, told, detail) for name, cause, told, detail in found}, sources, imports)
+    forbidden = {name: Broken(Cause(cause), sentence, detail) for name, cause, sentence, detail in found}
+    return Examined(forbidden, sources, imports)
 
 
 def _imports(submission: Submission) -> frozenset[str]:

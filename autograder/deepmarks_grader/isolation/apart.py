@@ -7,7 +7,6 @@ interpreter that nothing interrupts.
 from __future__ import annotations
 
 import os
-import pickle
 import resource
 import select
 import signal
@@ -15,7 +14,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any
+
+from deepmarks import wire
 
 SECONDS = 20.0
 """Of processor time. The longest honest notebook takes less than one."""
@@ -23,15 +24,13 @@ _WALL_SECONDS = 120.0
 MEMORY_MB = 512
 """Beyond what the grader has. The trees of the longest code that is read take 150."""
 
-T = TypeVar("T")
-
 
 class TooMuchError(Exception):
     """The work took more time or memory than allowed."""
 
 
-def apart(work: Callable[[], T], seconds: float = SECONDS, memory_mb: int = MEMORY_MB) -> T:
-    """The result of `work()`, which must be data that can be pickled.
+def apart(work: Callable[[], Any], seconds: float = SECONDS, memory_mb: int = MEMORY_MB) -> Any:
+    """The result of `work()`, which must be data (see `deepmarks.wire`).
 
     Raises TooMuchError beyond `seconds` of processor time or `memory_mb`. An exception in `work` is raised here as a
     RuntimeError with its text. Without fork (Windows) and on macOS, where forks of threaded programs crash, the work
@@ -52,16 +51,17 @@ def apart(work: Callable[[], T], seconds: float = SECONDS, memory_mb: int = MEMO
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    if not answer:
-        raise TooMuchError
-    done, result = pickle.loads(answer)
+    try:
+        done, result = wire.decode(answer, wire.TRUSTED_SENDER)
+    except wire.WireError as error:  # nothing came, or not all of it
+        raise TooMuchError from error
     if not done:
         raise RuntimeError(result)
-    return result  # type: ignore[no-any-return]
+    return result
 
 
-def _answer(work: Callable[[], object], write: int, seconds: float, memory_mb: int) -> None:
-    """Do the work in this process, write its pickled result, and exit."""
+def _answer(work: Callable[[], Any], write: int, seconds: float, memory_mb: int) -> None:
+    """Do the work in this process, write its result, and exit."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGXCPU):
             signal.signal(number, signal.SIG_DFL)
@@ -75,11 +75,11 @@ def _answer(work: Callable[[], object], write: int, seconds: float, memory_mb: i
         wanted = present + (memory_mb << 20)
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == -1 else min(wanted, hard), hard))
         try:
-            answer = pickle.dumps((True, work()), pickle.HIGHEST_PROTOCOL)
+            answer = wire.encode((True, work()))
         except MemoryError:
             os._exit(1)
         except Exception as error:
-            answer = pickle.dumps((False, f"{type(error).__name__}: {error}"))
+            answer = wire.encode((False, f"{type(error).__name__}: {error}"))
         with open(write, "wb") as pipe:
             pipe.write(answer)
     finally:
