@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from deepmarks.checks.errors import CheckError
+from deepmarks.checks.limited import alarm
 from deepmarks.checks.messages import Channel, Reply, Request
 
 
@@ -26,24 +25,15 @@ class OwnTime:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Count the time inside the block."""
-        if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-            yield
-            return
         if self._left <= 0:
             self._ring()
-        started = time.monotonic()
-        previous = signal.signal(signal.SIGALRM, self._ring)
-        remaining, interval = signal.setitimer(signal.ITIMER_REAL, self._left)
-        self._counting = True
-        try:
-            yield
-        finally:
-            self._counting = False
-            self._left, _ = signal.setitimer(signal.ITIMER_REAL, 0.0)
-            signal.signal(signal.SIGALRM, previous)
-            if remaining:  # somebody else's alarm goes on as if nothing had been
-                left = max(remaining - (time.monotonic() - started), 0.001)
-                signal.setitimer(signal.ITIMER_REAL, left, interval)
+        with alarm(self._left, self._ring) as self._counting:
+            try:
+                yield
+            finally:
+                if self._counting:
+                    self._left, _ = signal.getitimer(signal.ITIMER_REAL)
+                    self._counting = False
 
     @contextmanager
     def paused(self) -> Iterator[None]:

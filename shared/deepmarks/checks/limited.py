@@ -6,7 +6,7 @@ import io
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
 
@@ -24,26 +24,36 @@ class TimeUp(KeyboardInterrupt):
 
 
 @contextmanager
+def alarm(seconds: float, ring: Callable[[int, FrameType | None], None], interval: float = 0.0) -> Iterator[bool]:
+    """Call `ring` in the block after `seconds`, and then every `interval`; somebody else's alarm goes on afterwards.
+
+    Gives False, and sets none, outside the main thread and on Windows.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield False
+        return
+    started = time.monotonic()
+    previous = signal.signal(signal.SIGALRM, ring)
+    remaining, others_interval = signal.setitimer(signal.ITIMER_REAL, seconds, interval)
+    try:
+        yield True
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)
+        if remaining:
+            left = max(remaining - (time.monotonic() - started), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left, others_interval)
+
+
+@contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise `TimeUp` in the block after `seconds`; no limit outside the main thread and on Windows."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise TimeUp
 
-    started = time.monotonic()
-    previous = signal.signal(signal.SIGALRM, ring)
-    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, _REPEAT_SECONDS)
-    try:
+    with alarm(seconds, ring, _REPEAT_SECONDS):
         yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, previous)
-        if remaining:  # somebody else's alarm goes on as if nothing had been
-            left = max(remaining - (time.monotonic() - started), 0.001)
-            signal.setitimer(signal.ITIMER_REAL, left, interval)
 
 
 class LimitedChannel:
