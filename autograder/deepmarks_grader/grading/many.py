@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,12 +39,12 @@ def grade_paths(
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
         raise UserError(f"several submissions are called {', '.join(twice)}; rename them or grade them one by one")
+    in_folder = Counter(path.parent.absolute() for path in paths)
     with Grader(
         bundle, device, fresh_per_question=fresh_per_question, allow_weak_isolation=allow_weak_isolation
     ) as grader:
         for path in paths:
-            alone = sum(other.parent.absolute() == path.parent.absolute() for other in paths) == 1
-            submission = read(path, bundle.assignment.slug, weights_beside=alone)
+            submission = read(path, bundle.assignment.slug, weights_beside=in_folder[path.parent.absolute()] == 1)
             grade = grader.grade(replace(submission, name=printable(path.name)))
             write_results(grade, out / path.stem)
             yield grade

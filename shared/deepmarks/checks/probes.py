@@ -10,13 +10,14 @@ import ast
 import base64
 import builtins
 import marshal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deepmarks.checks.errors import CheckError
 from deepmarks.checks.messages import Operation, Request
+from deepmarks.submission.names import bound_names
 
 PREFIX = "probes."
 """How a stand-in from probes.py is named, in place of a module: `probes.library_softmax`."""
@@ -81,7 +82,7 @@ class Probes:
 
 def closure(body: Sequence[ast.stmt], names: Iterable[str]) -> tuple[list[ast.stmt], set[str]]:
     """The statements of a module that `names` rest on, in their order, and all names that these define."""
-    bound = [frozenset(_bound(statement)) for statement in body]
+    bound = [frozenset(bound_names(statement)) for statement in body]
     todo, within, chosen = list(names), set[str](), set[int]()
     while todo:
         name = todo.pop()
@@ -122,16 +123,3 @@ def unpacked(text: str) -> str:
         return base64.b64decode(text.partition(f'{_PACKED} = """')[2].rstrip().removesuffix('"""')).decode()
     except ValueError as error:
         raise CheckError(f"probes.py cannot be unpacked: {error}") from error
-
-
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement at the top of a module binds."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield statement.name
-    elif isinstance(statement, ast.Import | ast.ImportFrom):
-        for alias in statement.names:
-            yield (alias.asname or alias.name).split(".")[0]
-    else:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id

@@ -24,11 +24,11 @@ def definitions(submission: Submission) -> dict[str, str]:
         for unit in submission.units:
             if unit.error is None:
                 for node in ast.parse(unit.source).body:
-                    found.update(dict.fromkeys(_bound(node), unit.source))
+                    found.update(dict.fromkeys(bound_names(node), unit.source))
     return found
 
 
-def _bound(root: ast.AST) -> Iterator[str]:
+def bound_names(root: ast.AST) -> Iterator[str]:
     """The names that `root` binds in its own scope."""
     waiting = [root]
     while waiting:
