@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from deepmarks.checks import assert_matches, expect, fairly, question
 from deepmarks.devices import tolerance
-from public.test_q6 import LIBRARY, NAMES, SECTION
+from public.test_q6 import LIBRARY, NAMES, SECTION, loss_mistakes
 
 
 def gradients(reference, params, X, y):
@@ -173,17 +173,7 @@ def check_losses(student, reference, data, seed, parts):
         losses,
         means[:-1],
         what="the loss curve",
-        candidates={
-            "the losses after each update: note the loss before you update": means[1:],
-            "half the sum of squares: the mean over all entries is asked for": means[:-1] * y.size / 2,
-            "the sum of squares: the mean over all entries is asked for": means[:-1] * y.size,
-            "the mean over the examples of summed squares: average over the outputs too": means[:-1] * 3,
-            "half the sum of squares divided by the size of the batch: the mean over all entries is asked for": (
-                means[:-1] * 3 / 2
-            ),
-            "half the mean of the squares": means[:-1] / 2,
-            "the root of the mean of the squares": np.sqrt(means[:-1]),
-        },
+        candidates=loss_mistakes(means, y),
         pointer=SECTION,
     )
 

@@ -77,17 +77,7 @@ def test_losses_belong_to_the_parameters_before_each_update(student, rng):
             np.array(losses, dtype=np.float64),
             means[:-1],
             what="the loss curve",
-            candidates={
-                "the losses after each update: note the loss before you update": means[1:],
-                "half the sum of squares: the mean over all entries is asked for": means[:-1] * y.size / 2,
-                "the sum of squares: the mean over all entries is asked for": means[:-1] * y.size,
-                "the mean over the examples of summed squares: average over the outputs too": means[:-1] * 3,
-                "half the sum of squares divided by the size of the batch: the mean over all entries is asked for": (
-                    means[:-1] * 3 / 2
-                ),
-                "half the mean of the squares": means[:-1] / 2,
-                "the root of the mean of the squares": np.sqrt(means[:-1]),
-            },
+            candidates=loss_mistakes(means, y),
             pointer=SECTION,
         )
 
@@ -99,6 +89,22 @@ def test_xor_is_learned(student, rng):
     """XOR is learned in 10,000 epochs with 4 hidden neurons and lr 0.1 (the best of up to 3 starts counts)."""
     seeds = rng.integers(2**31, size=3).tolist()
     fairly(lambda parts: check_xor(student, seeds, parts), LIBRARY)
+
+
+def loss_mistakes(means, y):
+    """What mistakes give in place of the losses; `means` has one entry more, the loss after the last update."""
+    n_out = y.shape[1]
+    return {
+        "the losses after each update: note the loss before you update": means[1:],
+        "half the sum of squares: the mean over all entries is asked for": means[:-1] * y.size / 2,
+        "the sum of squares: the mean over all entries is asked for": means[:-1] * y.size,
+        "the mean over the examples of summed squares: average over the outputs too": means[:-1] * n_out,
+        "half the sum of squares divided by the size of the batch: the mean over all entries is asked for": (
+            means[:-1] * n_out / 2
+        ),
+        "half the mean of the squares": means[:-1] / 2,
+        "the root of the mean of the squares": np.sqrt(means[:-1]),
+    }
 
 
 def check_xor(student, seeds, parts):

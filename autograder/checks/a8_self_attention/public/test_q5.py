@@ -19,18 +19,12 @@ EARLIER = {
 
 
 def fairly_or_consistently(check, consistent):
-    """Run `check` with the student's earlier answers, then with the library's: no mistake counts twice.
-
-    What agrees with the student's own module of question 4 will do as well (`consistent`).
-    """
+    """Run `check` fairly; what agrees with the student's own module of question 4 (`consistent`) will do as well."""
     try:
-        check(None)
-    except (Mismatch, StudentError, NotAttempted, Broken) as own:
-        try:
-            check(EARLIER)
-        except (Mismatch, StudentError, NotAttempted, Broken) as other:
-            if not agrees(consistent):
-                raise (other if isinstance(other, Mismatch) else own) from None
+        fairly(check, EARLIER)
+    except (Mismatch, StudentError, NotAttempted, Broken):
+        if not agrees(consistent):
+            raise
 
 
 def agrees(consistent):
